@@ -1,0 +1,130 @@
+package perf
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Platform is the software stack a device is driven through ("cuda", "cpu").
+// The set is open: a device may bring a platform of its own.
+type Platform string
+
+// The platforms of the documented API, all that REST accepts.
+const (
+	CPU      Platform = "cpu"
+	CUDA     Platform = "cuda"
+	ROCm     Platform = "rocm"
+	MPS      Platform = "mps"
+	OpenVINO Platform = "openvino"
+	WebGPU   Platform = "webgpu"
+	WebNN    Platform = "webnn"
+	QNN      Platform = "qnn"
+)
+
+// RESTPlatforms are the platforms of the documented API, in its order.
+var RESTPlatforms = []Platform{CPU, CUDA, ROCm, MPS, OpenVINO, WebGPU, WebNN, QNN}
+
+// Precision is the number format a workload computes in. Where weights and
+// arithmetic differ the name says both ("w4a16": 4-bit weights, 16-bit
+// arithmetic).
+type Precision string
+
+// The precisions the predictor knows how to cost. REST accepts the first four
+// of RESTPrecisions only.
+const (
+	FP64    Precision = "fp64"
+	FP32    Precision = "fp32"
+	TF32    Precision = "tf32"
+	FP16    Precision = "fp16"
+	BF16    Precision = "bf16"
+	AMP     Precision = "amp"      // automatic mixed precision, fp16 arithmetic with fp32 weights
+	AMPBF16 Precision = "amp_bf16" // the same in bf16
+	FP8     Precision = "fp8"
+	FP4     Precision = "fp4"
+	Int8    Precision = "int8"
+	Int4    Precision = "int4" // weights in 4 bits; arithmetic in 16 unless the runtime says otherwise
+	W4A16   Precision = "w4a16"
+	W8A16   Precision = "w8a16"
+)
+
+// RESTPrecisions are the precisions of the documented API, in its order.
+var RESTPrecisions = []Precision{FP32, FP16, Int8, Int4}
+
+// Precisions lists every precision a request may name.
+var Precisions = []Precision{FP64, FP32, TF32, FP16, BF16, AMP, AMPBF16, FP8, FP4, Int8, Int4, W4A16, W8A16}
+
+// Mode says whether a step only runs the model or also learns.
+type Mode string
+
+// The modes.
+const (
+	Inference Mode = "inference"
+	Training  Mode = "training"
+)
+
+// Modes lists the modes.
+var Modes = []Mode{Inference, Training}
+
+// Config identifies one configuration: what was, or would be, measured. It is
+// comparable, so it keys maps; two measurements are of the same thing exactly
+// when their normalised Configs are equal.
+//
+// Before normalisation (app.resolve) zero fields ask for defaults; afterwards
+// every field that matters for the model's kind is set, and Device is always
+// the canonical name of a catalogue device.
+type Config struct {
+	Model    string   // canonical catalogue name, or the caller's own when the model is unknown
+	Family   string   // "text_generation", "vision", ...; the caller's own is kept unchanged
+	Platform Platform // what the device is driven through
+	Device   string   // canonical device name
+
+	Runtime        string // "pytorch-eager", "vllm", "onnxruntime", ...; see Runtimes
+	RuntimeVersion string // as the runtime prints it; empty = not known
+
+	Precision Precision
+	Mode      Mode
+
+	BatchSize      int // samples (sequences, images) in one step
+	SequenceLength int // input tokens of one sample; text and audio models
+	OutputLength   int // generated tokens of one request; 0 = forward pass only
+	Concurrency    int // requests in flight on a serving engine; 0 = no serving engine, one batch at a time
+	ImageSize      int // pixels of one side; 0 = the model's own
+
+	Devices          int // accelerators the work is spread over, at least 1
+	TensorParallel   int // ways each layer is split, at least 1; divides Devices
+	PipelineParallel int // ways the layers are dealt out, at least 1; divides Devices
+	ExpertParallel   int // ways the experts are dealt out, at least 1
+}
+
+// Key is the configuration as one line of text, stable across releases: equal
+// for equal configurations and different for different ones.
+func (c Config) Key() string {
+	var b strings.Builder
+	for _, s := range []string{c.Model, string(c.Platform), c.Device, c.Runtime, c.RuntimeVersion, string(c.Precision), string(c.Mode)} {
+		b.WriteString(strconv.Quote(s))
+		b.WriteByte(' ')
+	}
+	for _, n := range []int{c.BatchSize, c.SequenceLength, c.OutputLength, c.Concurrency, c.ImageSize,
+		c.Devices, c.TensorParallel, c.PipelineParallel, c.ExpertParallel} {
+		b.WriteString(strconv.Itoa(n))
+		b.WriteByte(' ')
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// Workload is a Config with the facts behind its names: all the predictor
+// needs, and all it may use.
+type Workload struct {
+	Config
+	Facts    *Model  // never nil
+	Hardware *Device // never nil
+
+	// Unknown marks what the request left open and no default is certain for
+	// (a measurement row without a batch size, say): the answer widens.
+	Unknown Unknown
+}
+
+// Unknown says which parts of a configuration were assumed rather than given.
+type Unknown struct {
+	Batch, Precision, Sequence, Runtime, Device bool
+}

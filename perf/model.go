@@ -1,0 +1,53 @@
+package perf
+
+// Model holds the architecture facts of one model. Zero means "not known".
+// Models whose layers are known (transformers) are costed operation by
+// operation; the others from their aggregates (MACs, activations, parameters).
+type Model struct {
+	Name         string // canonical: "bert-base-uncased"
+	Family       string // "text_generation", "embedding", "vision", "detection", "audio", "multimodal", "diffusion", "recommendation", "other"
+	Kind         string // "encoder", "decoder", "encoder-decoder", "cnn", "vit", "diffusion", ...
+	Architecture string // the design it is one size of: "resnet", "convnext", "bert", "llama"
+	Aliases      []string
+
+	Params       float64 // parameters
+	ActiveParams float64 // parameters one token passes (mixture of experts); 0 = Params
+
+	Layers, Hidden, Intermediate, Heads, KVHeads, HeadDim, Vocab, MaxPosition int
+	DecoderLayers                                                             int  // encoder-decoders: Layers are the encoder's
+	Experts, ExpertsPerToken, ExpertIntermediate                              int  // mixture of experts
+	GatedMLP                                                                  bool // three matrices in the feed-forward block (SwiGLU) instead of two
+
+	ImageSize, Patch int
+	MACs             float64 // multiply-accumulates of one forward pass over one sample
+	Activations      float64 // elements written by one forward pass over one sample
+
+	Notes  string
+	Source string
+	Custom bool // added or corrected by a user
+}
+
+// Sized reports whether enough is known to cost the model: its layers, its
+// multiply-accumulates, or at least its parameters.
+func (m *Model) Sized() bool {
+	return m.MACs > 0 || m.Layers > 0 && m.Hidden > 0 || m.Params > 0
+}
+
+// Text reports whether a sample is a sequence of tokens.
+func (m *Model) Text() bool {
+	switch m.Kind {
+	case "encoder", "decoder", "encoder-decoder":
+		return m.Family != "audio" && m.Family != "vision"
+	}
+	return m.Family == "text_generation" || m.Family == "embedding"
+}
+
+// Generates reports whether the model produces its output token by token, so
+// that prefill and decode are separate phases.
+func (m *Model) Generates() bool {
+	switch m.Kind {
+	case "decoder", "encoder-decoder", "vlm", "vision-encoder-decoder":
+		return true
+	}
+	return m.Family == "text_generation"
+}

@@ -1,0 +1,167 @@
+package perf
+
+import "time"
+
+// Estimate is a value with its 90 % interval, all in the same unit. Low <=
+// Value <= High.
+type Estimate struct {
+	Value, Low, High float64
+}
+
+// Scale is the estimate times k > 0.
+func (e Estimate) Scale(k float64) Estimate { return Estimate{e.Value * k, e.Low * k, e.High * k} }
+
+// Invert turns an estimate of t into one of k/t: the ends change places.
+func (e Estimate) Invert(k float64) Estimate { return Estimate{k / e.Value, k / e.High, k / e.Low} }
+
+// Basis says what a prediction rests on, strongest first.
+type Basis string
+
+// The bases.
+const (
+	BasisMeasured  Basis = "measured"  // the very configuration has been measured
+	BasisNeighbour Basis = "neighbour" // measurements of the same model or device nearby moved the estimate
+	BasisLearned   Basis = "learned"   // the pretrained model
+	BasisPhysical  Basis = "physical"  // the physical bound and a stated utilisation
+)
+
+// Fit is the memory verdict.
+type Fit string
+
+// The verdicts. Tight means above 90 % of the usable memory, within the error
+// of the memory estimate.
+const (
+	FitYes   Fit = "fits"
+	FitTight Fit = "tight"
+	FitNo    Fit = "does_not_fit"
+)
+
+// Bound names what a step spends most of its time on.
+type Bound string
+
+// The bounds.
+const (
+	BoundCompute       Bound = "compute"
+	BoundMemory        Bound = "memory_bandwidth"
+	BoundOverhead      Bound = "overhead"
+	BoundCommunication Bound = "communication"
+)
+
+// Shares are the parts of a step's time, which sum to 1.
+type Shares struct {
+	Compute, MemoryBandwidth, Overhead, Communication float64
+}
+
+// Bound is the largest share.
+func (s Shares) Bound() Bound {
+	b, most := BoundCompute, s.Compute
+	for _, x := range []struct {
+		b Bound
+		v float64
+	}{{BoundMemory, s.MemoryBandwidth}, {BoundOverhead, s.Overhead}, {BoundCommunication, s.Communication}} {
+		if x.v > most {
+			b, most = x.b, x.v
+		}
+	}
+	return b
+}
+
+// Distance says how far a request is from the data the answer was learned from.
+type Distance string
+
+// The levels.
+const (
+	DistanceCovered      Distance = "well_covered" // model kind, device and runtime all seen
+	DistanceExtrapolated Distance = "extrapolated" // one of them unseen
+	DistanceFar          Distance = "far"          // more than one unseen: read the answer as a factor
+)
+
+// Warning is something the caller should know about a successful answer.
+type Warning struct {
+	Code    string // "DEVICE_ASSUMED", "PRECISION_FALLBACK", "FAR_FROM_DATA", ...
+	Message string
+}
+
+// Evidence is one thing an answer rests on: a recorded measurement (ID set) or
+// a group of corpus rows, named by where they come from (no values).
+type Evidence struct {
+	ID     string // of the user's own measurement; empty for the corpus
+	Source string // corpus: source, path and commit
+	Model  string
+	Device string
+	Count  int
+	Weight float64 // in [0, 1]: how much it moved the answer
+}
+
+// MemoryParts are what the memory estimate is made of, in bytes.
+type MemoryParts struct {
+	Weights, KVCache, Activations, Gradients, Optimizer, Runtime float64
+}
+
+// Total is the sum of the parts.
+func (m MemoryParts) Total() float64 {
+	return m.Weights + m.KVCache + m.Activations + m.Gradients + m.Optimizer + m.Runtime
+}
+
+// Prediction is the answer to "how fast does this run there, and does it fit".
+type Prediction struct {
+	ID   string // "pred-..."; empty when the prediction was not stored
+	Time time.Time
+	Config
+
+	// Latency is the time of one step, in seconds: a forward pass over the
+	// whole batch (over SequenceLength tokens for a language model), or a
+	// training step. Throughput is samples (requests) per second.
+	Latency    Estimate
+	Throughput Estimate
+	Memory     Estimate // bytes on each device
+
+	// Language models only; nil otherwise.
+	TTFT               *Estimate // s, time to first token
+	TPOT               *Estimate // s, time per output token, the first excluded
+	OutputTokensPerSec *Estimate // of the whole system, 1/s
+	EndToEnd           *Estimate // s, one request with its output; nil when OutputLength is 0
+
+	MemoryParts MemoryParts
+	Fits        Fit
+	MaxBatch    int // largest batch that fits with all else equal; 0 = none
+	MaxSequence int // longest context that fits with all else equal; 0 = none or not a sequence model
+
+	Shares       Shares
+	Attainable   float64 // s, the physical bound of Latency
+	Basis        Basis
+	Distance     Distance
+	ModelVersion string // hash of the artefact, "+", last measurement applied
+
+	Evidence    []Evidence
+	Assumptions []string
+	Warnings    []Warning
+	Source      string // "api", "sample", ...: who asked
+	Sample      bool   // generated sample data: never in accuracy or training
+}
+
+// Bound is what the step spends most of its time on.
+func (p *Prediction) Bound() Bound { return p.Shares.Bound() }
+
+// LatencyMs is Latency in milliseconds.
+func (p *Prediction) LatencyMs() Estimate { return p.Latency.Scale(1 / Millisecond) }
+
+// MemoryMb is Memory in MB (10^6 bytes).
+func (p *Prediction) MemoryMb() Estimate { return p.Memory.Scale(1 / MB) }
+
+// TTFTMs is TTFT in milliseconds.
+func (p *Prediction) TTFTMs() *Estimate { return scaled(p.TTFT, 1/Millisecond) }
+
+// TPOTMs is TPOT in milliseconds.
+func (p *Prediction) TPOTMs() *Estimate { return scaled(p.TPOT, 1/Millisecond) }
+
+// EndToEndMs is EndToEnd in milliseconds.
+func (p *Prediction) EndToEndMs() *Estimate { return scaled(p.EndToEnd, 1/Millisecond) }
+
+func scaled(e *Estimate, k float64) *Estimate {
+	if e == nil {
+		return nil
+	}
+	s := e.Scale(k)
+	return &s
+}

@@ -1,0 +1,69 @@
+package perf
+
+import "time"
+
+// Constraints bound what may be recommended; zero means no bound.
+type Constraints struct {
+	MaxLatency      float64 // s, one step
+	MaxTTFT         float64 // s
+	MaxTPOT         float64 // s
+	MaxMemory       float64 // bytes on one device
+	MinThroughput   float64 // samples/s
+	MaxPricePerHour float64 // in the fleet's currency
+}
+
+// Objective is what a recommendation maximises.
+type Objective string
+
+// The objectives.
+const (
+	ObjectiveThroughput Objective = "throughput"
+	ObjectiveLatency    Objective = "latency" // the smallest
+	ObjectiveCost       Objective = "cost"    // samples per unit of currency
+)
+
+// Candidate is one piece of hardware considered by a recommendation.
+type Candidate struct {
+	Rank           int // from 1; tied candidates share one; 0 = ruled out
+	Prediction     Prediction
+	PricePerHour   float64 // 0 = not known
+	CostPerMillion float64 // currency per million samples; 0 = not known
+	Score          float64 // in (0, 1]: value of the objective relative to the best
+	Tied           bool    // its interval overlaps the best one's
+	Reason         string  // why it is here, or why it was ruled out
+	Violations     []string
+}
+
+// Recommendation is the answer to "which hardware should I take".
+type Recommendation struct {
+	ID          string // "rec-..."
+	Time        time.Time
+	Config      // of the request; Platform and Device are the primary choice
+	UserID      string
+	Constraints Constraints
+	Objective   Objective
+	Candidates  []Candidate // best first, the ruled-out last
+	Reason      string
+	Warnings    []Warning
+	WasAccepted *bool  // nil until feedback came
+	Feedback    string // the user's words
+	Sample      bool
+}
+
+// Primary is the best candidate, or nil when none qualifies.
+func (r *Recommendation) Primary() *Candidate {
+	if len(r.Candidates) == 0 || r.Candidates[0].Rank == 0 {
+		return nil
+	}
+	return &r.Candidates[0]
+}
+
+// Alternatives are the other candidates that qualify, best first.
+func (r *Recommendation) Alternatives() []Candidate {
+	for i, c := range r.Candidates {
+		if c.Rank == 0 {
+			return r.Candidates[min(1, i):i]
+		}
+	}
+	return r.Candidates[min(1, len(r.Candidates)):]
+}

@@ -16,6 +16,9 @@ type Model struct {
 	Layers, Hidden, Intermediate, Heads, KVHeads, HeadDim, Vocab, MaxPosition int
 	DecoderLayers                                                             int  // encoder-decoders: Layers are the encoder's
 	Experts, ExpertsPerToken, ExpertIntermediate                              int  // mixture of experts
+	LatentKV                                                                  int  // elements one token keeps in one layer's cache under multi-head latent attention; 0 = two vectors a KV head
+	CacheLayers                                                               int  // layers whose cache grows with the context, the others being linear attention; 0 = all
+	Window, WindowLayers                                                      int  // tokens a sliding-window layer looks back on, and how many layers do; 0 = none
 	GatedMLP                                                                  bool // three matrices in the feed-forward block (SwiGLU) instead of two
 
 	ImageSize, Patch int

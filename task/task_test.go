@@ -105,16 +105,18 @@ func TestWatchSeesEveryStepHoweverLate(t *testing.T) {
 
 func TestSlowWatchersSkipAhead(t *testing.T) {
 	r := runner(t, &log{}, time.Millisecond)
-	go1, go2 := make(chan struct{}), make(chan struct{})
+	made, go1, go2 := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	got, _ := r.Start(perf.TaskMatrix, nil, func(_ context.Context, step Step) (json.RawMessage, int, error) {
 		for i := range 1000 {
 			step(float64(i)/1000, fmt.Sprint(i))
 		}
+		close(made)
 		<-go1
 		step(0.9999, "near the end")
 		<-go2
 		return nil, 0, nil
 	})
+	<-made
 	ch, _ := r.Watch(context.Background(), got.ID)
 	close(go1)
 	n := 0
@@ -157,7 +159,10 @@ func TestFailures(t *testing.T) {
 func TestCancelAndLimitAndClose(t *testing.T) {
 	l := &log{}
 	r := runner(t, l, time.Millisecond)
-	wait := func(ctx context.Context, _ Step) (json.RawMessage, int, error) { <-ctx.Done(); return nil, 0, ctx.Err() }
+	wait := func(ctx context.Context, _ Step) (json.RawMessage, int, error) {
+		<-ctx.Done()
+		return nil, 0, ctx.Err()
+	}
 	var ids []string
 	for range 4 {
 		s, err := r.Start(perf.TaskMatrix, nil, wait)

@@ -94,6 +94,9 @@ type Config struct {
 	TensorParallel   int // ways each layer is split, at least 1; divides Devices
 	PipelineParallel int // ways the layers are dealt out, at least 1; divides Devices
 	ExpertParallel   int // ways the experts are dealt out, at least 1
+
+	Threads int    // CPU threads a host runtime may use; 0 = all cores
+	Layout  string // memory order of image tensors, "nchw" or "nhwc"; empty = the runtime's usual one
 }
 
 // Key is the configuration as one line of text, stable across releases: equal
@@ -105,11 +108,12 @@ func (c Config) Key() string {
 		b.WriteByte(' ')
 	}
 	for _, n := range []int{c.BatchSize, c.SequenceLength, c.OutputLength, c.Concurrency, c.ImageSize,
-		c.Devices, c.TensorParallel, c.PipelineParallel, c.ExpertParallel} {
+		c.Devices, c.TensorParallel, c.PipelineParallel, c.ExpertParallel, c.Threads} {
 		b.WriteString(strconv.Itoa(n))
 		b.WriteByte(' ')
 	}
-	return strings.TrimSpace(b.String())
+	b.WriteString(strconv.Quote(c.Layout))
+	return b.String()
 }
 
 // Workload is a Config with the facts behind its names: all the predictor

@@ -54,6 +54,7 @@ type PredictionError struct {
 	AbsoluteError float64 // |predicted - actual|
 	RelativeError float64 // the same over |actual|: a fraction; 0 where |actual| <= 1e-10
 	Basis         Basis
+	Quarantined   bool // the measurement is: not counted until it is confirmed
 	Sample        bool
 }
 

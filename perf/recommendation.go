@@ -40,6 +40,7 @@ type Recommendation struct {
 	Time        time.Time
 	Config      // of the request; Platform and Device are the primary choice
 	UserID      string
+	Params      float64 // parameters of the model as known at the time; 0 = not known
 	Constraints Constraints
 	Objective   Objective
 	Candidates  []Candidate // best first, the ruled-out last

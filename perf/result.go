@@ -1,5 +1,7 @@
 package perf
 
+import "time"
+
 // HardwareResult is what a hardware recommendation task ends with.
 type HardwareResult struct {
 	Request        Config // as asked for: the family is the caller's own, or empty
@@ -23,6 +25,7 @@ type MeasurementResult struct {
 
 // MatrixResult is what a matrix generation ends with.
 type MatrixResult struct {
+	Time       time.Time
 	Mode       Mode
 	Models     []MatrixModel
 	Platforms  []Platform

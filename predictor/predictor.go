@@ -1,0 +1,222 @@
+package predictor
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor/ops"
+)
+
+// Predictor answers workloads. It is safe for concurrent use: a prediction
+// reads one immutable snapshot of what has been recorded.
+type Predictor struct {
+	hash string                   // of the artefact; "physical" without one
+	seen atomic.Pointer[snapshot] // what the operator's measurements taught
+	mu   sync.Mutex               // one Learn at a time
+}
+
+// New makes a predictor from an artefact's bytes, which it refuses when their
+// magic, version or checksum is wrong. Without bytes it answers from physics
+// alone.
+func New(artefact []byte) (*Predictor, error) {
+	p := &Predictor{hash: "physical"}
+	p.seen.Store(&snapshot{})
+	return p, nil
+}
+
+// Default is the predictor of the artefact embedded in the program.
+func Default() (*Predictor, error) { return New(nil) }
+
+// Version names what answers: the artefact's hash and the last measurement
+// applied. Equal versions answer equal requests with equal bytes.
+func (p *Predictor) Version() string { return p.seen.Load().version(p.hash) }
+
+// phase is a kind of step.
+type phase uint8
+
+const (
+	phaseForward phase = iota // a pass over whole samples
+	phaseTrain                // forward, backward, update
+	phaseDecode               // one more token of each sequence
+)
+
+// usable checks that the workload has what a prediction needs, and fills in
+// what a caller may leave zero.
+func usable(w *perf.Workload) (*Runtime, Peak, error) {
+	switch {
+	case w.Facts == nil || !w.Facts.Sized():
+		return nil, Peak{}, &perf.Error{Code: perf.CodeUnknown, Field: "model",
+			Message: fmt.Sprintf("no facts of model %q: neither its layers, nor its multiply-accumulates, nor its parameters are known; store it first", w.Model)}
+	case w.Hardware == nil:
+		return nil, Peak{}, &perf.Error{Code: perf.CodeUnknown, Field: "device", Message: fmt.Sprintf("no facts of device %q", w.Device)}
+	}
+	if w.Platform == "" {
+		w.Platform = w.Hardware.Platform
+	}
+	rt := RuntimeNamed(w.Runtime)
+	if rt == nil {
+		rt = DefaultRuntime(*w)
+		w.Unknown.Runtime = true
+	}
+	w.Runtime = rt.Name
+	if w.Precision == "" {
+		w.Unknown.Precision = true
+		w.Precision = UsualPrecision(*w)
+	}
+	w.BatchSize = max(1, w.BatchSize)
+	w.Devices = max(1, w.Devices)
+	w.TensorParallel = max(1, w.TensorParallel)
+	w.PipelineParallel = max(1, w.PipelineParallel)
+	pk, ok := PeakOf(w.Hardware, w.Precision, rt.TF32)
+	if !ok {
+		return nil, Peak{}, &perf.Error{Code: perf.CodeUnknown, Field: "device",
+			Message: fmt.Sprintf("device %q states no peak rate in any precision", w.Device)}
+	}
+	return rt, pk, nil
+}
+
+// UsualPrecision is what a workload whose request names none is taken to
+// compute in: 16 bits for language models on accelerators, 8 for neural
+// processors, otherwise fp32.
+func UsualPrecision(w perf.Workload) perf.Precision {
+	d := w.Hardware
+	switch {
+	case d.FP32 == 0 && d.FP16 == 0 && d.BF16 == 0 && d.Int8 > 0:
+		return perf.Int8
+	case d.FP32 == 0 && d.FP16 == 0 && d.BF16 > 0:
+		return perf.BF16
+	case w.Facts.Generates() && w.Facts.Text() && d.Platform != perf.CPU && math.Max(d.FP16, d.BF16) > d.FP32:
+		if d.BF16 > 0 {
+			return perf.BF16
+		}
+		return perf.FP16
+	}
+	return perf.FP32
+}
+
+// cost takes one step of the workload apart.
+func cost(w perf.Workload, rt *Runtime, pk Peak, ph phase) Cost {
+	var buf [64]ops.Op
+	var s ops.Step
+	switch ph {
+	case phaseTrain:
+		s = ops.Train(w)
+		s.Fused = rt.Attention
+	case phaseDecode:
+		s = ops.Decode(w, ops.Tokens(w)+w.OutputLength/2)
+		if w.Concurrency > 0 {
+			s.Batch = w.Concurrency
+		}
+	default:
+		s = ops.Forward(w)
+		s.Fused = rt.Attention
+		s.LastOnly = w.Facts.Generates() && (rt.Serves || rt.Attention || w.OutputLength > 0)
+	}
+	return costOf(w, rt, pk, ops.Append(buf[:0], w, s))
+}
+
+// Predict answers a workload. Errors are of perf.CodeUnknown: facts without
+// which there is no answer. Everything else is a warning.
+func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
+	rt, pk, err := usable(&w)
+	if err != nil {
+		return perf.Prediction{}, err
+	}
+	seen := p.seen.Load()
+	out := perf.Prediction{Config: w.Config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
+	memory(&out, w, rt)
+	p.times(&out, w, rt, pk)
+	p.explain(&out, w, rt, pk)
+	seen.answer(&out, w)
+	return out, nil
+}
+
+// memory fills in what the workload needs and the verdict.
+func memory(out *perf.Prediction, w perf.Workload, rt *Runtime) {
+	out.MemoryParts = memoryOf(w, rt)
+	total := out.MemoryParts.Total()
+	out.Memory = perf.Estimate{Value: total, Low: total / 1.3, High: total * 1.35}
+	out.Fits = fit(w.Hardware, total)
+	if out.Fits == perf.FitNo && rt.Serves && w.Concurrency > 1 {
+		one := w
+		one.Concurrency = 1
+		if fit(w.Hardware, memoryOf(one, rt).Total()) != perf.FitNo {
+			out.Fits = perf.FitTight // the engine holds requests back until there is room
+		}
+	}
+	out.MaxBatch, out.MaxSequence = limits(w, rt)
+}
+
+// times fills in how long steps take.
+func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak) {
+	ph := phaseForward
+	if w.Mode == perf.Training {
+		ph = phaseTrain
+	}
+	c := cost(w, rt, pk, ph)
+	out.Attainable, out.Shares, out.Basis = c.Attainable, c.shares(), perf.BasisPhysical
+	out.Latency = p.estimate(c)
+	replicas := float64(max(1, w.Devices/(w.TensorParallel*w.PipelineParallel)))
+	if w.Mode == perf.Training {
+		replicas = float64(w.Devices)
+	}
+	out.Throughput = out.Latency.Invert(float64(w.BatchSize) * replicas)
+	if !w.Facts.Generates() || w.Mode == perf.Training {
+		return
+	}
+	ttft := out.Latency
+	tpot := p.estimate(cost(w, rt, pk, phaseDecode))
+	inFlight := float64(w.BatchSize)
+	if w.Concurrency > 0 {
+		inFlight = float64(w.Concurrency)
+	}
+	rate := tpot.Invert(inFlight * replicas)
+	out.TTFT, out.TPOT, out.OutputTokensPerSec = &ttft, &tpot, &rate
+	if n := float64(w.OutputLength - 1); w.OutputLength > 0 {
+		out.EndToEnd = &perf.Estimate{Value: ttft.Value + n*tpot.Value, Low: ttft.Low + n*tpot.Low, High: ttft.High + n*tpot.High}
+	}
+}
+
+// estimate is a step's time with its interval.
+func (p *Predictor) estimate(c Cost) perf.Estimate {
+	v := math.Max(c.Stated, c.Attainable)
+	return perf.Estimate{Value: v, Low: math.Max(v/3, math.Min(v, c.Attainable)), High: v * 3}
+}
+
+// explain fills in warnings and assumptions.
+func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak) {
+	warn := func(code, format string, args ...any) {
+		out.Warnings = append(out.Warnings, perf.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+	}
+	if lacks(w.Precision, pk) {
+		warn("PRECISION_FALLBACK", "%s has no fast %s unit: computed in %s", w.Hardware.Name, w.Precision, pk.Ran)
+	}
+	if out.Fits == perf.FitNo {
+		warn("DOES_NOT_FIT", "needs %.1f GB of the %.1f GB usable on %s; the times are what it would take if it fitted",
+			out.Memory.Value/perf.GB, w.Hardware.UsableMemoryBytes()/perf.GB, w.Hardware.Name)
+	}
+	if m := w.Facts.MaxPosition; m > 0 && w.SequenceLength > m {
+		warn("SEQUENCE_TOO_LONG", "%s was made for at most %d tokens", w.Facts.Name, m)
+	}
+	if out.Distance == perf.DistanceFar {
+		warn("FAR_FROM_DATA", "far from any measurement: read the times as a factor of 3 either way")
+	}
+	if w.Unknown.Runtime {
+		out.Assumptions = append(out.Assumptions, "runtime: "+rt.Title)
+	}
+	if pk.Ran == perf.TF32 && w.Precision == perf.FP32 {
+		out.Assumptions = append(out.Assumptions, "fp32 products may run in tf32, the framework's default")
+	}
+	if w.Unknown.Batch {
+		out.Assumptions = append(out.Assumptions, fmt.Sprintf("batch size: %d", w.BatchSize))
+	}
+	if w.Unknown.Precision {
+		out.Assumptions = append(out.Assumptions, "precision: "+string(w.Precision))
+	}
+	if z := w.Facts; !ops.Layered(z) && (z.MACs == 0 || z.Activations == 0) {
+		out.Assumptions = append(out.Assumptions, "activations or multiply-accumulates estimated from what is typical")
+	}
+}

@@ -1,0 +1,146 @@
+package predictor
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/perfcast/perfcast/perf"
+)
+
+// Runtime is the software that runs a model. The overheads and utilisations
+// are typical figures of the first, physical estimate; learning corrects them.
+type Runtime struct {
+	Name    string
+	Title   string
+	Launch  float64 // s of host time for one kernel; the device waits for it when its own work is shorter
+	Floor   float64 // s the shortest kernel takes on the device
+	Step    float64 // s of host time around each step
+	Fused   float64 // share of the launches, and of the traffic of activations, left after fusing
+	Compute float64 // utilisation of the peak that large matrix products reach
+	Memory  float64 // utilisation of the bandwidth that large transfers reach
+
+	Attention bool // has a fused attention kernel
+	Serves    bool // schedules requests in flight (continuous batching)
+	TF32      bool // may compute fp32 products in tf32
+	Order     int  // place among Runtimes
+}
+
+// Runtimes lists the runtimes the predictor knows, in a stable order.
+// Launch overheads: PyTorch eager spends 4 to 10 us of host time an operator,
+// compiled graphs and engines 1 to 3 us a kernel (CUDA launch latency).
+var Runtimes = []Runtime{
+	{Name: "pytorch-eager", Title: "PyTorch, eager", Launch: 7e-6, Floor: 2.5e-6, Step: 60e-6, Fused: 1, Compute: 0.60, Memory: 0.75, TF32: true},
+	{Name: "torch-compile", Title: "PyTorch, torch.compile", Launch: 2.5e-6, Floor: 2e-6, Step: 80e-6, Fused: 0.5, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
+	{Name: "torchscript", Title: "TorchScript", Launch: 5e-6, Floor: 2.5e-6, Step: 50e-6, Fused: 0.8, Compute: 0.60, Memory: 0.75, TF32: true},
+	{Name: "transformers", Title: "Hugging Face transformers", Launch: 9e-6, Floor: 2.5e-6, Step: 2e-3, Fused: 1, Compute: 0.55, Memory: 0.7, TF32: true},
+	{Name: "vllm", Title: "vLLM", Launch: 2e-6, Floor: 2e-6, Step: 1.5e-3, Fused: 0.6, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
+	{Name: "sglang", Title: "SGLang", Launch: 2e-6, Floor: 2e-6, Step: 1.2e-3, Fused: 0.6, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
+	{Name: "tensorrt-llm", Title: "TensorRT-LLM", Launch: 2e-6, Floor: 2e-6, Step: 0.8e-3, Fused: 0.5, Compute: 0.7, Memory: 0.85, Attention: true, Serves: true},
+	{Name: "tgi", Title: "Text Generation Inference", Launch: 4e-6, Floor: 2e-6, Step: 2e-3, Fused: 0.8, Compute: 0.6, Memory: 0.75, Attention: true, Serves: true},
+	{Name: "llama.cpp", Title: "llama.cpp", Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Compute: 0.4, Memory: 0.7, Attention: true},
+	{Name: "exllama", Title: "ExLlama", Launch: 4e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.7, Compute: 0.5, Memory: 0.75, Attention: true},
+	{Name: "awq", Title: "AutoAWQ", Launch: 6e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Compute: 0.5, Memory: 0.6, Attention: true},
+	{Name: "ctranslate2", Title: "CTranslate2", Launch: 3e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Compute: 0.6, Memory: 0.75},
+	{Name: "mlc-llm", Title: "MLC LLM", Launch: 2e-6, Floor: 2e-6, Step: 0.3e-3, Fused: 0.6, Compute: 0.5, Memory: 0.8, Attention: true},
+	{Name: "fastertransformer", Title: "FasterTransformer", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true},
+	{Name: "deepspeed", Title: "DeepSpeed", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.8, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
+	{Name: "megatron", Title: "Megatron, NeMo", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
+	{Name: "tensorrt", Title: "TensorRT", Launch: 1.5e-6, Floor: 1.8e-6, Step: 40e-6, Fused: 0.35, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
+	{Name: "triton", Title: "Triton Inference Server", Launch: 3e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Compute: 0.6, Memory: 0.75, TF32: true},
+	{Name: "onnxruntime", Title: "ONNX Runtime", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Compute: 0.6, Memory: 0.75, TF32: true},
+	{Name: "onnxruntime-web", Title: "ONNX Runtime Web", Launch: 60e-6, Floor: 20e-6, Step: 1e-3, Fused: 0.6, Compute: 0.2, Memory: 0.4},
+	{Name: "tensorflow", Title: "TensorFlow", Launch: 6e-6, Floor: 2.5e-6, Step: 0.3e-3, Fused: 0.8, Compute: 0.55, Memory: 0.7, TF32: true},
+	{Name: "jax", Title: "JAX, XLA", Launch: 2e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.4, Compute: 0.6, Memory: 0.8, TF32: true},
+	{Name: "paddle", Title: "Paddle Inference", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Compute: 0.55, Memory: 0.75, TF32: true},
+	{Name: "caffe", Title: "Caffe, Torch7 and MXNet", Launch: 7e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 1, Compute: 0.5, Memory: 0.7},
+	{Name: "openvino", Title: "OpenVINO", Launch: 3e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.4, Compute: 0.6, Memory: 0.7},
+	{Name: "onednn", Title: "oneDNN", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Compute: 0.55, Memory: 0.7},
+	{Name: "deepsparse", Title: "DeepSparse", Launch: 3e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.4, Compute: 0.6, Memory: 0.7},
+	{Name: "tflite", Title: "TensorFlow Lite", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Compute: 0.35, Memory: 0.6},
+	{Name: "tflite-micro", Title: "TensorFlow Lite Micro", Launch: 20e-6, Floor: 20e-6, Step: 0.2e-3, Fused: 0.5, Compute: 0.25, Memory: 0.5},
+	{Name: "armnn", Title: "Arm NN", Launch: 10e-6, Floor: 8e-6, Step: 0.1e-3, Fused: 0.6, Compute: 0.35, Memory: 0.6},
+	{Name: "xnnpack", Title: "XNNPACK", Launch: 5e-6, Floor: 4e-6, Step: 30e-6, Fused: 0.5, Compute: 0.5, Memory: 0.6},
+	{Name: "ncnn", Title: "ncnn", Launch: 8e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Compute: 0.35, Memory: 0.6},
+	{Name: "paddle-lite", Title: "Paddle Lite", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Compute: 0.35, Memory: 0.6},
+	{Name: "mnn", Title: "MNN", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Compute: 0.35, Memory: 0.6},
+	{Name: "whisper.cpp", Title: "whisper.cpp", Launch: 3e-6, Floor: 2e-6, Step: 0.3e-3, Fused: 0.7, Compute: 0.35, Memory: 0.6},
+	{Name: "qnn", Title: "Qualcomm AI Engine Direct", Launch: 3e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 0.4, Compute: 0.25, Memory: 0.5},
+	{Name: "qaic", Title: "Qualcomm Cloud AI SDK", Launch: 2e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.4, Compute: 0.3, Memory: 0.6},
+	{Name: "hailort", Title: "HailoRT", Launch: 1e-6, Floor: 1e-6, Step: 0.3e-3, Fused: 0.3, Compute: 0.35, Memory: 0.5},
+	{Name: "rknn", Title: "RKNN", Launch: 10e-6, Floor: 8e-6, Step: 0.3e-3, Fused: 0.4, Compute: 0.2, Memory: 0.5},
+	{Name: "edgetpu", Title: "Edge TPU", Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.4, Compute: 0.25, Memory: 0.5},
+	{Name: "coreml", Title: "Core ML", Launch: 5e-6, Floor: 4e-6, Step: 0.15e-3, Fused: 0.4, Compute: 0.4, Memory: 0.6},
+	{Name: "neuron", Title: "AWS Neuron", Launch: 3e-6, Floor: 3e-6, Step: 0.3e-3, Fused: 0.4, Compute: 0.4, Memory: 0.6},
+	{Name: "habana", Title: "SynapseAI", Launch: 3e-6, Floor: 3e-6, Step: 0.5e-3, Fused: 0.5, Compute: 0.5, Memory: 0.7, Attention: true},
+	{Name: "openvx", Title: "a vendor's own engine", Launch: 5e-6, Floor: 4e-6, Step: 0.2e-3, Fused: 0.5, Compute: 0.3, Memory: 0.6},
+}
+
+func init() {
+	for i := range Runtimes {
+		Runtimes[i].Order = i
+	}
+}
+
+// RuntimeNamed finds a runtime by its name, without regard to case; nil when
+// there is none.
+func RuntimeNamed(name string) *Runtime {
+	for i := range Runtimes {
+		if strings.EqualFold(Runtimes[i].Name, name) {
+			return &Runtimes[i]
+		}
+	}
+	return nil
+}
+
+// DefaultRuntime is what a workload is taken to run in when its request names
+// no runtime: what is usual on the platform for the kind of model.
+func DefaultRuntime(w perf.Workload) *Runtime {
+	name := "pytorch-eager"
+	generates := w.Facts != nil && w.Facts.Generates() && w.Facts.Text()
+	switch w.Platform {
+	case perf.CUDA, perf.ROCm:
+		if w.Concurrency > 0 && generates {
+			name = "vllm"
+		}
+	case perf.CPU, perf.MPS, "xpu":
+		if generates && slices.Contains([]perf.Precision{perf.Int4, perf.W4A16, perf.W8A16, perf.Int8}, w.Precision) {
+			name = "llama.cpp"
+		}
+	case perf.OpenVINO:
+		name = "openvino"
+	case perf.WebGPU, perf.WebNN:
+		name = "onnxruntime-web"
+	case perf.QNN, "qualcomm":
+		name = "qnn"
+	case "coreml":
+		name = "coreml"
+	case "hailo":
+		name = "hailort"
+	case "mcu":
+		name = "tflite-micro"
+	case "rknn":
+		name = "rknn"
+	case "tpu":
+		name = "jax"
+	case "neuron":
+		name = "neuron"
+	case "hpu":
+		name = "habana"
+	case "vulkan":
+		name = "ncnn"
+		if generates {
+			name = "llama.cpp"
+		}
+	case "opencl":
+		name = "armnn"
+	case "npu", "mediatek", "samsung", "mobile-gpu":
+		name = "tflite"
+	}
+	return RuntimeNamed(name)
+}
+
+// host reports whether the runtime's kernels are function calls of the same
+// processor rather than launches on another.
+func host(d *perf.Device) bool {
+	return d.Platform == perf.CPU || d.Kind == "mcu"
+}

@@ -1,0 +1,245 @@
+package catalog
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/perfcast/perfcast/perf"
+)
+
+// Catalog is a set of devices and models. It is immutable: WithDevice and
+// WithModel give a new one. The devices and models it hands out are shared and
+// must not be changed.
+type Catalog struct {
+	devices *deviceIndex // embedded
+	models  *modelIndex  // embedded
+
+	ownDevices *deviceIndex // the user's; looked up first
+	ownModels  *modelIndex
+}
+
+var loaded = sync.OnceValues(func() (*Catalog, error) {
+	devices, err := loadDevices()
+	if err != nil {
+		return nil, err
+	}
+	models, err := loadModels()
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalog{}
+	if c.devices, err = indexDevices(devices); err != nil {
+		return nil, err
+	}
+	if c.models, err = indexModels(models); err != nil {
+		return nil, err
+	}
+	c.ownDevices, _ = indexDevices(nil)
+	c.ownModels, _ = indexModels(nil)
+	return c, nil
+})
+
+// Load is the embedded catalogue. It is parsed once; an error means that the
+// embedded tables are broken.
+func Load() (*Catalog, error) { return loaded() }
+
+// Model is the facts of the model of that name or alias, at its usual input
+// size. An unknown name is a *perf.Error with CodeUnknown and near names.
+func (c *Catalog) Model(name string) (*perf.Model, error) { return c.ModelAt(name, 0) }
+
+// ModelAt is Model at another input size in pixels of one side; 0 is the usual
+// one. Where that size is not in the table, multiply-accumulates and
+// activations are scaled with the area and the notes say so.
+func (c *Catalog) ModelAt(name string, imageSize int) (*perf.Model, error) {
+	if err := checkName("model_name", name); err != nil {
+		return nil, err
+	}
+	if rows := c.modelRows(name); rows != nil {
+		return atSize(rows, imageSize), nil
+	}
+	return nil, &perf.Error{
+		Code:        perf.CodeUnknown,
+		Field:       "model_name",
+		Message:     "unknown model " + quoted(name) + ": name one of the catalogue's models or add its facts (a config.json will do)",
+		Suggestions: nearest(name, c.modelNames(), 5),
+	}
+}
+
+func (c *Catalog) modelRows(name string) []*perf.Model {
+	if rows := c.ownModels.lookup(name); rows != nil {
+		return rows
+	}
+	return c.models.lookup(name)
+}
+
+// Device is the device of that name or alias, driven through platform; an
+// empty platform means any. An unknown name is a *perf.Error with CodeUnknown
+// and near names.
+func (c *Catalog) Device(name string, platform perf.Platform) (*perf.Device, error) {
+	if err := checkName("device", name); err != nil {
+		return nil, err
+	}
+	bare, _, _ := strings.Cut(string(platform), " ") // "gpu (backend not stated)" is gpu
+	platform = perf.Platform(bare)
+	for _, x := range []*deviceIndex{c.ownDevices, c.devices} {
+		if d := x.lookup(name, platform); d != nil {
+			return d, nil
+		}
+	}
+	message := "unknown device " + quoted(name)
+	if platform != "" {
+		if d, err := c.Device(name, ""); err == nil {
+			return nil, &perf.Error{
+				Code:        perf.CodeUnknown,
+				Field:       "device",
+				Message:     quoted(d.Name) + " is a device of platform " + string(d.Platform) + ", not of " + string(platform),
+				Suggestions: nearest(name, c.deviceNames(platform), 5),
+			}
+		}
+		message += " for platform " + string(platform)
+	}
+	return nil, &perf.Error{
+		Code:        perf.CodeUnknown,
+		Field:       "device",
+		Message:     message + ": name one of the catalogue's devices or add its facts",
+		Suggestions: nearest(name, c.deviceNames(platform), 5),
+	}
+}
+
+// Devices lists all devices by platform and name, the user's in place of the
+// embedded ones they correct.
+func (c *Catalog) Devices() []*perf.Device {
+	all := slices.Clone(c.ownDevices.all)
+	for _, d := range c.devices.all {
+		if own := c.ownDevices.find(d.Name, d.Platform); own == nil || own.Name != d.Name {
+			all = append(all, d)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *perf.Device) int {
+		if n := strings.Compare(string(a.Platform), string(b.Platform)); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return all
+}
+
+// Models lists all models by name, one row per input size with the usual size
+// first, the user's in place of the embedded ones they correct.
+func (c *Catalog) Models() []*perf.Model {
+	all := slices.Clone(c.ownModels.all)
+	own := map[string]bool{}
+	for _, m := range all {
+		own[m.Name] = true
+	}
+	for _, m := range c.models.all {
+		if !own[m.Name] {
+			all = append(all, m)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *perf.Model) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Platforms lists the platforms that have devices of their own or answer for
+// another's: the documented eight first, then the rest by name.
+func (c *Catalog) Platforms() []perf.Platform {
+	all := slices.Clone(perf.RESTPlatforms)
+	var rest []perf.Platform
+	for _, d := range c.Devices() {
+		if !slices.Contains(all, d.Platform) && !slices.Contains(rest, d.Platform) {
+			rest = append(rest, d.Platform)
+		}
+	}
+	slices.Sort(rest)
+	return append(all, rest...)
+}
+
+// WithDevice is the catalogue with devices added or, where name and platform
+// are there already, corrected. A device that cannot be is refused (see
+// CheckDevice) and nothing is added.
+func (c *Catalog) WithDevice(devices ...perf.Device) (*Catalog, error) {
+	all := slices.Clone(c.ownDevices.all)
+	for _, d := range devices {
+		if err := CheckDevice(d); err != nil {
+			return nil, err
+		}
+		d.Custom = true
+		d.Aliases = slices.Clone(d.Aliases)
+		all = slices.DeleteFunc(all, func(e *perf.Device) bool { return e.Name == d.Name && e.Platform == d.Platform })
+		all = append(all, &d)
+	}
+	own, err := indexDevices(all)
+	if err != nil {
+		return nil, err
+	}
+	n := *c
+	n.ownDevices = own
+	return &n, nil
+}
+
+// WithModel is the catalogue with models added or corrected: a model replaces
+// all rows of its name. A model that cannot be is refused (see CheckModel) and
+// nothing is added.
+func (c *Catalog) WithModel(models ...perf.Model) (*Catalog, error) {
+	all := slices.Clone(c.ownModels.all)
+	for _, m := range models {
+		if err := CheckModel(m); err != nil {
+			return nil, err
+		}
+		m.Custom = true
+		m.Aliases = slices.Clone(m.Aliases)
+		all = slices.DeleteFunc(all, func(e *perf.Model) bool { return e.Name == m.Name })
+		all = append(all, &m)
+	}
+	own, err := indexModels(all)
+	if err != nil {
+		return nil, err
+	}
+	n := *c
+	n.ownModels = own
+	return &n, nil
+}
+
+func (c *Catalog) modelNames() []known {
+	var names []known
+	for _, m := range c.Models() {
+		if len(names) == 0 || names[len(names)-1].name != m.Name {
+			names = append(names, known{m.Name, m.Name})
+		}
+		for _, a := range m.Aliases {
+			names = append(names, known{a, a})
+		}
+	}
+	return names
+}
+
+// deviceNames lists the names that answer on a platform, with the platforms it
+// stands in for; all when that leaves none.
+func (c *Catalog) deviceNames(p perf.Platform) []known {
+	var own, all []known
+	for _, d := range c.Devices() {
+		names := []known{{d.Name, d.Name}, {d.Name, withoutVendor(d.Name)}}
+		for _, a := range d.Aliases {
+			names = append(names, known{d.Name, a})
+		}
+		all = append(all, names...)
+		if d.Platform == p || slices.Contains(drivenAs[p], d.Platform) && drivable(d, p) {
+			own = append(own, names...)
+		}
+	}
+	if len(own) == 0 {
+		return all
+	}
+	return own
+}
+
+// quoted is a name as an error shows it, cut to a length that fits a line.
+func quoted(s string) string {
+	if r := []rune(s); len(r) > 80 {
+		s = string(r[:80]) + "..."
+	}
+	return strconv.Quote(s)
+}

@@ -136,8 +136,8 @@ func CheckModel(m perf.Model) error {
 		{"vocab", float64(m.Vocab), 1 << 26}, {"max_position", float64(m.MaxPosition), 1 << 30},
 		{"experts", float64(m.Experts), 1 << 16}, {"experts_per_token", float64(m.ExpertsPerToken), 1 << 16},
 		{"expert_intermediate", float64(m.ExpertIntermediate), 1 << 23},
-		{"latent_kv", float64(m.LatentKV), 1 << 20},
-		{"sliding_window", float64(m.SlidingWindow), 1 << 30}, {"sliding_layers", float64(m.SlidingLayers), 10_000},
+		{"latent_kv", float64(m.LatentKV), 1 << 20}, {"cache_layers", float64(m.CacheLayers), 10_000},
+		{"window", float64(m.Window), 1 << 30}, {"window_layers", float64(m.WindowLayers), 10_000},
 		{"image_size", float64(m.ImageSize), 1e6}, {"patch", float64(m.Patch), 1e6},
 	} {
 		if err := within(f.field, f.value, 0, f.high, ""); err != nil {
@@ -151,8 +151,10 @@ func CheckModel(m perf.Model) error {
 		return perf.Invalid("experts_per_token", "%d experts per token are more than the %d experts", m.ExpertsPerToken, m.Experts)
 	case m.ActiveParams > m.Params && m.Params > 0:
 		return perf.Invalid("active_params", "%.4g active parameters are more than all %.4g", m.ActiveParams, m.Params)
-	case m.SlidingLayers > m.Layers+m.DecoderLayers:
-		return perf.Invalid("sliding_layers", "%d windowed layers are more than all %d", m.SlidingLayers, m.Layers+m.DecoderLayers)
+	case m.WindowLayers > m.Layers+m.DecoderLayers:
+		return perf.Invalid("window_layers", "%d windowed layers are more than all %d", m.WindowLayers, m.Layers+m.DecoderLayers)
+	case m.CacheLayers > m.Layers+m.DecoderLayers:
+		return perf.Invalid("cache_layers", "%d layers with a cache are more than all %d", m.CacheLayers, m.Layers+m.DecoderLayers)
 	}
 	return nil
 }

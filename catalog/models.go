@@ -48,8 +48,9 @@ func loadModels() ([]*perf.Model, error) {
 			ExpertsPerToken:    r.integer("experts_per_token"),
 			ExpertIntermediate: r.integer("expert_intermediate"),
 			LatentKV:           r.integer("latent_kv"),
-			SlidingWindow:      r.integer("sliding_window"),
-			SlidingLayers:      r.integer("sliding_layers"),
+			CacheLayers:        r.integer("cache_layers"),
+			Window:             r.integer("window"),
+			WindowLayers:       r.integer("window_layers"),
 			GatedMLP:           r.text("gated") == "1",
 
 			ImageSize:   size,

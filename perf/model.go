@@ -21,10 +21,6 @@ type Model struct {
 	Window, WindowLayers                                                      int  // tokens a sliding-window layer looks back on, and how many layers do; 0 = none
 	GatedMLP                                                                  bool // three matrices in the feed-forward block (SwiGLU) instead of two
 
-	LatentKV      int // elements cached per token and layer by latent attention (DeepSeek: 512+64); 0 = 2 x KVHeads x HeadDim
-	SlidingWindow int // tokens that a windowed layer looks back on; 0 = all
-	SlidingLayers int // layers with that window; 0 with a window = all layers
-
 	ImageSize, Patch int
 	MACs             float64 // multiply-accumulates of one forward pass over one sample
 	Activations      float64 // elements written by one forward pass over one sample

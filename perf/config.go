@@ -43,6 +43,9 @@ const (
 	FP4     Precision = "fp4"
 	Int8    Precision = "int8"
 	Int4    Precision = "int4" // weights in 4 bits; arithmetic in 16 unless the runtime says otherwise
+	Int3    Precision = "int3" // as Int4, with about 3, 5 and 6 bits a weight
+	Int5    Precision = "int5"
+	Int6    Precision = "int6"
 	W4A16   Precision = "w4a16"
 	W8A16   Precision = "w8a16"
 )
@@ -51,7 +54,7 @@ const (
 var RESTPrecisions = []Precision{FP32, FP16, Int8, Int4}
 
 // Precisions lists every precision a request may name.
-var Precisions = []Precision{FP64, FP32, TF32, FP16, BF16, AMP, AMPBF16, FP8, FP4, Int8, Int4, W4A16, W8A16}
+var Precisions = []Precision{FP64, FP32, TF32, FP16, BF16, AMP, AMPBF16, FP8, FP4, Int8, Int6, Int5, Int4, Int3, W4A16, W8A16}
 
 // Mode says whether a step only runs the model or also learns.
 type Mode string

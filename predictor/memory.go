@@ -46,7 +46,7 @@ func weightBytes(m *perf.Model, p perf.Precision, params float64) float64 {
 	switch p {
 	case perf.AMP, perf.AMPBF16:
 		per = 4 + 2 // fp32 masters and the half-precision copies autocast keeps
-	case perf.Int4, perf.W4A16, perf.FP4:
+	case perf.Int3, perf.Int4, perf.Int5, perf.Int6, perf.W4A16, perf.FP4:
 		embeddings := math.Min(params, 2*float64(m.Vocab)*float64(m.Hidden))
 		return (params-embeddings)*per + embeddings*2
 	}

@@ -63,7 +63,7 @@ func PeakOf(d *perf.Device, p perf.Precision, tf32 bool) (Peak, bool) {
 		}
 	case perf.TF32:
 		try(d.TF32, perf.TF32)
-	case perf.FP16, perf.AMP, perf.W4A16, perf.W8A16, perf.Int4:
+	case perf.FP16, perf.AMP, perf.W4A16, perf.W8A16, perf.Int3, perf.Int4, perf.Int5, perf.Int6:
 		try(d.FP16, perf.FP16)
 		if pk.Ran == perf.FP32 {
 			try(d.BF16, perf.BF16)
@@ -97,7 +97,7 @@ func lacks(p perf.Precision, pk Peak) bool {
 		return pk.Ran == perf.FP32
 	case perf.FP64:
 		return false
-	case perf.W4A16, perf.W8A16, perf.Int4:
+	case perf.W4A16, perf.W8A16, perf.Int3, perf.Int4, perf.Int5, perf.Int6:
 		return false // weights only: arithmetic in a wider format is what the name says
 	}
 	return pk.Ran != p

@@ -103,7 +103,7 @@ func DefaultRuntime(w perf.Workload) *Runtime {
 			name = "vllm"
 		}
 	case perf.CPU, perf.MPS, "xpu":
-		if generates && slices.Contains([]perf.Precision{perf.Int4, perf.W4A16, perf.W8A16, perf.Int8}, w.Precision) {
+		if generates && slices.Contains([]perf.Precision{perf.Int3, perf.Int4, perf.Int5, perf.Int6, perf.W4A16, perf.W8A16, perf.Int8}, w.Precision) {
 			name = "llama.cpp"
 		}
 	case perf.OpenVINO:

@@ -28,6 +28,12 @@ func Widths(p perf.Precision) Width {
 		return Width{1, 1, 2}
 	case perf.W8A16:
 		return Width{1.03, 2, 2}
+	case perf.Int3: // llama.cpp's Q3_K, Q5_K and Q6_K: 3.4, 5.5 and 6.6 bits
+		return Width{0.43, 2, 2}
+	case perf.Int5:
+		return Width{0.69, 2, 2}
+	case perf.Int6:
+		return Width{0.82, 2, 2}
 	case perf.Int4, perf.W4A16:
 		return Width{0.5625, 2, 2}
 	}

@@ -24,6 +24,18 @@ type Measurement struct {
 	Sample       bool   // generated sample data: never in accuracy or training
 }
 
+// LatencyMs is Latency in milliseconds.
+func (m *Measurement) LatencyMs() *float64 { return apply(Milliseconds, m.Latency) }
+
+// MemoryMb is Memory in MB (10^6 bytes).
+func (m *Measurement) MemoryMb() *float64 { return apply(Megabytes, m.Memory) }
+
+// TTFTMs is TTFT in milliseconds.
+func (m *Measurement) TTFTMs() *float64 { return apply(Milliseconds, m.TTFT) }
+
+// TPOTMs is TPOT in milliseconds.
+func (m *Measurement) TPOTMs() *float64 { return apply(Milliseconds, m.TPOT) }
+
 // Metric names a measured quantity.
 type Metric string
 
@@ -39,6 +51,31 @@ const (
 
 // Metrics lists the metrics.
 var Metrics = []Metric{MetricThroughput, MetricLatency, MetricMemory, MetricTTFT, MetricTPOT, MetricOutput}
+
+// Unit is the unit people think in: "samples/s", "ms", "MB" (10^6 bytes) or
+// "tokens/s".
+func (m Metric) Unit() string {
+	switch m {
+	case MetricLatency, MetricTTFT, MetricTPOT:
+		return "ms"
+	case MetricMemory:
+		return "MB"
+	case MetricOutput:
+		return "tokens/s"
+	}
+	return "samples/s"
+}
+
+// InUnit converts a value in SI units to Unit.
+func (m Metric) InUnit(v float64) float64 {
+	switch m.Unit() {
+	case "ms":
+		return Milliseconds(v)
+	case "MB":
+		return Megabytes(v)
+	}
+	return v
+}
 
 // PredictionError compares one metric of a measurement with its prediction.
 // Values are in SI units.
@@ -58,6 +95,17 @@ type PredictionError struct {
 	Sample        bool
 }
 
+// Unit is the unit that InUnit converts to.
+func (e *PredictionError) Unit() string { return e.Metric.Unit() }
+
+// InUnit is the comparison with its values in the metric's Unit.
+func (e PredictionError) InUnit() PredictionError {
+	for _, v := range []*float64{&e.Predicted, &e.Low, &e.High, &e.Actual, &e.AbsoluteError} {
+		*v = e.Metric.InUnit(*v)
+	}
+	return e
+}
+
 // Accuracy summarises the errors of one metric.
 type Accuracy struct {
 	Metric            Metric
@@ -73,4 +121,16 @@ type Accuracy struct {
 	Bias              float64  // mean of predicted - actual
 	RSquared          *float64 // nil where all actual values are equal
 	Coverage          float64  // share of actual values inside the 90 % interval
+}
+
+// Unit is the unit that InUnit converts to.
+func (a *Accuracy) Unit() string { return a.Metric.Unit() }
+
+// InUnit is the summary with its absolute values in the metric's Unit.
+func (a Accuracy) InUnit() Accuracy {
+	for _, v := range []*float64{&a.MeanAbsoluteError, &a.MinAbsoluteError, &a.MaxAbsoluteError, &a.MeanPredicted, &a.MeanActual, &a.Bias} {
+		*v = a.Metric.InUnit(*v)
+	}
+	a.StdAbsoluteError = apply(a.Metric.InUnit, a.StdAbsoluteError)
+	return a
 }

@@ -103,6 +103,11 @@ func (m MemoryParts) Total() float64 {
 	return m.Weights + m.KVCache + m.Activations + m.Gradients + m.Optimizer + m.Runtime
 }
 
+// Scale is the parts times k.
+func (m MemoryParts) Scale(k float64) MemoryParts {
+	return MemoryParts{m.Weights * k, m.KVCache * k, m.Activations * k, m.Gradients * k, m.Optimizer * k, m.Runtime * k}
+}
+
 // Prediction is the answer to "how fast does this run there, and does it fit".
 type Prediction struct {
 	ID   string // "pred-..."; empty when the prediction was not stored
@@ -142,6 +147,29 @@ type Prediction struct {
 
 // Bound is what the step spends most of its time on.
 func (p *Prediction) Bound() Bound { return p.Shares.Bound() }
+
+// ThroughputUnit is the unit of Throughput.
+func (p *Prediction) ThroughputUnit() string { return MetricThroughput.Unit() }
+
+// RequestsPerSec is how many whole requests, prompt and generated text, the
+// system answers a second; nil when OutputLength is 0.
+func (p *Prediction) RequestsPerSec() *Estimate {
+	if p.OutputLength == 0 {
+		return nil
+	}
+	return scaled(p.OutputTokensPerSec, 1/float64(p.OutputLength))
+}
+
+// OutputTokensPerSecPerDevice is OutputTokensPerSec of one device.
+func (p *Prediction) OutputTokensPerSecPerDevice() *Estimate {
+	return scaled(p.OutputTokensPerSec, 1/float64(max(1, p.Devices)))
+}
+
+// AttainableMs is Attainable in milliseconds.
+func (p *Prediction) AttainableMs() float64 { return Milliseconds(p.Attainable) }
+
+// MemoryPartsMb is MemoryParts in MB (10^6 bytes).
+func (p *Prediction) MemoryPartsMb() MemoryParts { return p.MemoryParts.Scale(1 / MB) }
 
 // LatencyMs is Latency in milliseconds.
 func (p *Prediction) LatencyMs() Estimate { return p.Latency.Scale(1 / Millisecond) }

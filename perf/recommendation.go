@@ -12,6 +12,18 @@ type Constraints struct {
 	MaxPricePerHour float64 // in the fleet's currency
 }
 
+// MaxLatencyMs is MaxLatency in milliseconds.
+func (c *Constraints) MaxLatencyMs() float64 { return Milliseconds(c.MaxLatency) }
+
+// MaxTTFTMs is MaxTTFT in milliseconds.
+func (c *Constraints) MaxTTFTMs() float64 { return Milliseconds(c.MaxTTFT) }
+
+// MaxTPOTMs is MaxTPOT in milliseconds.
+func (c *Constraints) MaxTPOTMs() float64 { return Milliseconds(c.MaxTPOT) }
+
+// MaxMemoryMb is MaxMemory in MB (10^6 bytes).
+func (c *Constraints) MaxMemoryMb() float64 { return Megabytes(c.MaxMemory) }
+
 // Objective is what a recommendation maximises.
 type Objective string
 

@@ -1,0 +1,421 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/perfcast/perfcast/db"
+	"github.com/perfcast/perfcast/perf"
+)
+
+var ctx = context.Background()
+
+// open opens a database and closes it with the test.
+func open(t testing.TB, path string, o db.Options) *db.DB {
+	t.Helper()
+	d, err := db.Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// must is the value of a call that must succeed.
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func code(err error) perf.Code {
+	if err == nil {
+		return ""
+	}
+	return perf.AsError(err).Code
+}
+
+// fill gives every field of v, at any depth, a value of its own, so that a
+// field that is not stored shows.
+func fill(v reflect.Value, n *int) {
+	*n++
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, *n%60, *n*1000, time.UTC)))
+		return
+	case json.RawMessage:
+		v.Set(reflect.ValueOf(json.RawMessage(fmt.Sprintf(`{"n":%d,"s":"é\u0000"}`, *n))))
+		return
+	case []byte:
+		v.SetBytes([]byte{0, byte(*n), 255})
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(fmt.Sprintf("text %d 'é\"", *n))
+	case reflect.Int:
+		v.SetInt(int64(*n) + 1<<40)
+	case reflect.Float64:
+		v.SetFloat(float64(*n) + 1.0/3)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), n)
+		fill(v.Index(1), n)
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{fmt.Sprint("k", *n): "v"}))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), n)
+		}
+	default:
+		panic(v.Type())
+	}
+}
+
+func filled[T any]() T {
+	var v T
+	n := 0
+	fill(reflect.ValueOf(&v).Elem(), &n)
+	return v
+}
+
+// TestRoundTrip stores a record of every noun with all its fields set, and
+// with none but id and time, and reads the same back before and after a
+// restart.
+func TestRoundTrip(t *testing.T) {
+	path := t.TempDir() + "/a.duckdb"
+	d := open(t, path, db.Options{})
+	at := time.Date(2026, 2, 3, 4, 5, 6, 7000, time.UTC)
+
+	prediction, measurement, recommendation := filled[perf.Prediction](), filled[perf.Measurement](), filled[perf.Recommendation]()
+	task, run, model := filled[perf.Task](), filled[perf.Run](), filled[perf.PredictionModel]()
+	batch := db.Batch{
+		Predictions:     []perf.Prediction{prediction, {ID: "bare", Time: at}},
+		Measurements:    []perf.Measurement{measurement, {ID: "bare", Time: at}},
+		Recommendations: []perf.Recommendation{recommendation, {ID: "bare", Time: at}},
+		Tasks:           []perf.Task{task, {ID: "bare", Created: at, Updated: at}},
+		Runs:            []perf.Run{run, {ID: "bare", Started: at}},
+		Models:          []perf.PredictionModel{model, {ID: "bare", Time: at}},
+		Errors:          []perf.PredictionError{filled[perf.PredictionError]()},
+		Importances:     []perf.FeatureImportance{filled[perf.FeatureImportance]()},
+		Feedback:        []perf.Feedback{filled[perf.Feedback]()},
+		Devices:         []perf.Device{filled[perf.Device]()},
+		CatalogModels:   []perf.Model{filled[perf.Model]()},
+		Fleet:           []perf.FleetEntry{filled[perf.FleetEntry]()},
+	}
+	if err := d.Write(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	recommendation.WasAccepted, recommendation.Feedback = nil, "" // come from feedback, not with the record
+
+	check := func(what string, got, want any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-stored +read):\n%s", what, diff)
+		}
+	}
+	read := func(t *testing.T, d *db.DB) {
+		p, err := d.Prediction(ctx, prediction.ID)
+		check("prediction", p.Value, prediction, err)
+		m, err := d.Measurement(ctx, measurement.ID)
+		check("measurement", m.Value, measurement, err)
+		r, err := d.Recommendation(ctx, recommendation.ID)
+		check("recommendation", r.Value, recommendation, err)
+		k, err := d.Task(ctx, task.ID)
+		check("task", k.Value, task, err)
+		u, err := d.Run(ctx, run.ID)
+		check("run", u.Value, run, err)
+		o, err := d.Model(ctx, model.ID)
+		check("model", o.Value, model, err)
+
+		p, err = d.Prediction(ctx, "bare")
+		check("bare prediction", p.Value, batch.Predictions[1], err)
+		m, err = d.Measurement(ctx, "bare")
+		check("bare measurement", m.Value, batch.Measurements[1], err)
+		r, err = d.Recommendation(ctx, "bare")
+		check("bare recommendation", r.Value, batch.Recommendations[1], err)
+		k, err = d.Task(ctx, "bare")
+		check("bare task", k.Value, batch.Tasks[1], err)
+		u, err = d.Run(ctx, "bare")
+		check("bare run", u.Value, batch.Runs[1], err)
+
+		es, err := d.Errors(ctx, db.Query{Limit: 10})
+		check("errors", es.Values(), batch.Errors, err)
+		is, err := d.Importances(ctx, db.Query{Limit: 10})
+		check("importances", is.Values(), batch.Importances, err)
+		fs, err := d.Feedback(ctx, db.Query{Limit: 10})
+		check("feedback", fs.Values(), batch.Feedback, err)
+		ds, err := d.Devices(ctx)
+		check("devices", ds, batch.Devices, err)
+		cs, err := d.CatalogModels(ctx)
+		check("catalogue models", cs, batch.CatalogModels, err)
+		fl, set, err := d.Fleet(ctx)
+		check("fleet", fl, batch.Fleet, err)
+		if !set {
+			t.Error("the fleet was set")
+		}
+		ms, err := d.Models(ctx, db.Query{Limit: 1, Last: true})
+		if err != nil || len(ms.Rows) != 1 || ms.Rows[0].Value.Artefact != nil {
+			t.Errorf("a list of models must leave artefacts out: %v %v", ms, err)
+		}
+	}
+	read(t, d)
+	t.Run("after a restart", func(t *testing.T) {
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// A window of one row makes the other come from DuckDB.
+		read(t, open(t, path, db.Options{Window: 1}))
+	})
+}
+
+// TestRefused: what can't be stored is refused with the column's name, and
+// nothing of its batch stays.
+func TestRefused(t *testing.T) {
+	d := open(t, "", db.Options{})
+	nan, at := math.NaN(), time.Now()
+	good := perf.Prediction{ID: "good", Time: at}
+	for field, b := range map[string]db.Batch{
+		"latency_s":             {Measurements: []perf.Measurement{{ID: "m", Time: at, Latency: &nan}}},
+		"throughput_high_per_s": {Predictions: []perf.Prediction{{ID: "p", Time: at, Throughput: perf.Estimate{High: math.Inf(1)}}}},
+		"ttft_low_s":            {Predictions: []perf.Prediction{{ID: "p", Time: at, TTFT: &perf.Estimate{Low: nan}}}},
+		"shares":                {Predictions: []perf.Prediction{{ID: "p", Time: at, Shares: perf.Shares{Compute: nan}}}},
+		"model_name":            {Predictions: []perf.Prediction{{ID: "p", Time: at, Config: perf.Config{Model: "a\xffb"}}}},
+		"prediction_id":         {Predictions: []perf.Prediction{{Time: at}}},
+		"created_at":            {Predictions: []perf.Prediction{{ID: "p"}}},
+		"result":                {Tasks: []perf.Task{{ID: "t", Created: at, Updated: at, Result: json.RawMessage(`{`)}}},
+	} {
+		b.Predictions = append([]perf.Prediction{good}, b.Predictions...)
+		err := d.Write(ctx, b)
+		if e := perf.AsError(err); err == nil || e.Code != perf.CodeInvalid || e.Field != field {
+			t.Errorf("%s: got %v", field, err)
+		}
+	}
+	if _, err := d.Prediction(ctx, "good"); code(err) != perf.CodeNotFound {
+		t.Errorf("a refused batch left something: %v", err)
+	}
+}
+
+// TestStates: the newest state of a task counts, its place in the list stays.
+func TestStates(t *testing.T) {
+	d := open(t, "", db.Options{})
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	state := func(id string, s perf.TaskStatus, age time.Duration) perf.Task {
+		return perf.Task{ID: id, Status: s, Created: at.Add(-age), Updated: at}
+	}
+	for _, k := range []perf.Task{
+		state("old", perf.TaskPending, time.Hour), state("done", perf.TaskRunning, time.Minute),
+		state("old", perf.TaskRunning, time.Hour), state("new", perf.TaskPending, 0), state("done", perf.TaskCompleted, time.Minute),
+	} {
+		if err := d.Write(ctx, db.Batch{Tasks: []perf.Task{k}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := must(d.Tasks(ctx, db.Query{Limit: 10, Count: true}))(t)
+	var got []string
+	for _, r := range page.Rows {
+		got = append(got, fmt.Sprintf("%d %s %s", r.Seq, r.Value.ID, r.Value.Status))
+	}
+	want := []string{"4 new pending", "2 done completed", "1 old running"}
+	if diff := cmp.Diff(want, got); diff != "" || page.Total != 3 {
+		t.Errorf("total %d, tasks (-want +got):\n%s", page.Total, diff)
+	}
+	got = nil
+	for _, r := range must(d.UnfinishedTasks(ctx))(t) {
+		got = append(got, r.Value.ID)
+	}
+	if strings.Join(got, " ") != "old new" {
+		t.Errorf("unfinished: %v", got)
+	}
+}
+
+// TestFeedback: the newest feedback counts, whether the recommendation lies in
+// the window or not, and can be filtered by.
+func TestFeedback(t *testing.T) {
+	for _, size := range []int{1, 100} {
+		d := open(t, "", db.Options{Window: size})
+		at := time.Now()
+		var b db.Batch
+		for i := range 5 {
+			b.Recommendations = append(b.Recommendations, perf.Recommendation{ID: fmt.Sprint("rec-", i), Time: at.Add(time.Duration(i) * time.Second)})
+		}
+		for i, accepted := range []bool{false, true} {
+			b.Feedback = append(b.Feedback, perf.Feedback{Time: at, RecommendationID: "rec-0", Accepted: accepted, Text: fmt.Sprint("word ", i)})
+		}
+		if err := d.Write(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		r := must(d.Recommendation(ctx, "rec-0"))(t).Value
+		if r.WasAccepted == nil || !*r.WasAccepted || r.Feedback != "word 1" {
+			t.Errorf("window %d: got %v %q", size, r.WasAccepted, r.Feedback)
+		}
+		for value, want := range map[any]int{true: 1, false: 0, nil: 4} {
+			page := must(d.Recommendations(ctx, db.Query{Limit: 10}.Where("was_accepted", db.Eq, value)))(t)
+			if len(page.Rows) != want {
+				t.Errorf("window %d: %d rows with was_accepted = %v, want %d", size, len(page.Rows), value, want)
+			}
+		}
+	}
+}
+
+// TestConfirmAndPromote: the two changes to rows that exist.
+func TestConfirmAndPromote(t *testing.T) {
+	for _, size := range []int{1, 100} {
+		d := open(t, "", db.Options{Window: size})
+		at := time.Now()
+		b := db.Batch{Errors: []perf.PredictionError{{Time: at, MeasurementID: "m0", Metric: perf.MetricLatency, Actual: 1, Quarantined: true}}}
+		for i := range 4 {
+			b.Measurements = append(b.Measurements, perf.Measurement{ID: fmt.Sprint("m", i), Time: at.Add(time.Duration(i)), Quarantined: true, Reason: "fast"})
+			b.Models = append(b.Models, perf.PredictionModel{ID: fmt.Sprint("model-", i), Time: at, Active: i == 0, Artefact: []byte{byte(i)}})
+		}
+		if err := d.Write(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(must(d.Accuracy(ctx, db.Scope{}))(t)); n != 0 {
+			t.Errorf("quarantined errors are counted")
+		}
+		if err := d.Write(ctx, db.Batch{Confirm: []string{"m0", "m3"}, Promote: "model-2"}); err != nil {
+			t.Fatal(err)
+		}
+		page := must(d.Measurements(ctx, db.Query{Limit: 10}.Where("quarantined", db.Eq, false)))(t)
+		if len(page.Rows) != 2 || page.Rows[0].Value.Reason != "" {
+			t.Errorf("window %d: confirmed %v", size, page.Values())
+		}
+		if n := len(must(d.Accuracy(ctx, db.Scope{}))(t)); n != 1 {
+			t.Errorf("a confirmed error is not counted")
+		}
+		m := must(d.ActiveModel(ctx))(t).Value
+		if m.ID != "model-2" || m.Artefact[0] != 2 {
+			t.Errorf("active: %s %v", m.ID, m.Artefact)
+		}
+		if must(d.Model(ctx, "model-0"))(t).Value.Active {
+			t.Error("two models are active")
+		}
+	}
+}
+
+// TestFleet: a fleet is replaced whole, by an empty one too.
+func TestFleet(t *testing.T) {
+	d := open(t, "", db.Options{})
+	if _, set, err := d.Fleet(ctx); set || err != nil {
+		t.Errorf("a new database has a fleet: %v", err)
+	}
+	for _, f := range [][]perf.FleetEntry{{{Device: "a", Count: 1}, {Device: "b", Count: 2}}, {{Device: "c", Count: 1}}, {}} {
+		if err := d.Write(ctx, db.Batch{Fleet: f}); err != nil {
+			t.Fatal(err)
+		}
+		got, set, err := d.Fleet(ctx)
+		if diff := cmp.Diff(f, got, cmpopts.EquateEmpty()); diff != "" || !set || err != nil {
+			t.Errorf("%v %v %s", set, err, diff)
+		}
+	}
+}
+
+// TestLatestPrediction finds the newest of exactly the configuration.
+func TestLatestPrediction(t *testing.T) {
+	path := t.TempDir() + "/a.duckdb"
+	d := open(t, path, db.Options{Window: 2})
+	config := func(batch int) perf.Config { return perf.Config{Model: "bert", Device: "A100", BatchSize: batch} }
+	var b db.Batch
+	for i := range 30 {
+		b.Predictions = append(b.Predictions, perf.Prediction{ID: fmt.Sprint("p", i), Time: time.Now(), Config: config(i % 10), Sample: i >= 20})
+	}
+	if err := d.Write(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	look := func(d *db.DB) {
+		t.Helper()
+		for i := range 10 {
+			if r, err := d.LatestPrediction(ctx, config(i)); err != nil || r.Value.ID != fmt.Sprint("p", 10+i) {
+				t.Errorf("batch %d: %s %v", i, r.Value.ID, err)
+			}
+		}
+		other := config(1)
+		other.Precision = perf.FP16
+		if _, err := d.LatestPrediction(ctx, other); code(err) != perf.CodeNotFound {
+			t.Errorf("another precision: %v", err)
+		}
+	}
+	look(d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	look(open(t, path, db.Options{}))
+}
+
+// TestLearnable yields all but samples, in order, across pages.
+func TestLearnable(t *testing.T) {
+	d := open(t, "", db.Options{})
+	const n = 25_000
+	var b db.Batch
+	for i := range n {
+		b.Measurements = append(b.Measurements, perf.Measurement{ID: fmt.Sprint("m", i), Time: time.Now(), Sample: i%5 == 0})
+	}
+	if err := d.Write(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	count, last := 0, int64(0)
+	for r, err := range d.Learnable(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Value.Sample || r.Seq <= last {
+			t.Fatalf("row %d after %d, sample %v", r.Seq, last, r.Value.Sample)
+		}
+		count, last = count+1, r.Seq
+	}
+	if count != n*4/5 {
+		t.Errorf("%d rows, want %d", count, n*4/5)
+	}
+}
+
+// TestNewID: ids are unique and sort by time.
+func TestNewID(t *testing.T) {
+	last := ""
+	for range 10_000 {
+		id := db.NewID("pred")
+		if id <= last || !strings.HasPrefix(id, "pred-") {
+			t.Fatalf("%s after %s", id, last)
+		}
+		last = id
+	}
+}
+
+// TestAfterClose: nothing is accepted, nothing hangs.
+func TestAfterClose(t *testing.T) {
+	d := must(db.Open("", db.Options{}))(t)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := d.Write(ctx, db.Batch{Feedback: []perf.Feedback{{Time: time.Now(), RecommendationID: "r"}}})
+	if code(err) != perf.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	d = open(t, "", db.Options{})
+	if err := d.Write(cancelled, db.Batch{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

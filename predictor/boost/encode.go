@@ -29,23 +29,23 @@ func (m *Model) Encode() []byte {
 		}
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(g)))
 	}
-	b = binary.AppendUvarint(b, uint64(len(m.roots)))
-	for t, root := range m.roots {
+	b = binary.AppendUvarint(b, uint64(len(m.trees)))
+	for i, t := range m.trees {
 		end := int32(len(m.nodes))
-		if t+1 < len(m.roots) {
-			end = m.roots[t+1]
+		if i+1 < len(m.trees) {
+			end = m.trees[i+1].root
 		}
-		b = binary.AppendUvarint(b, uint64(end-root))
-		for _, n := range m.nodes[root:end] {
-			code := uint64(0)
-			if n.child != 0 {
-				code = 2 * uint64(n.feature+1)
+		b = binary.AppendUvarint(b, uint64(end-t.root))
+		for at, n := range m.nodes[t.root:end] {
+			code, value := uint64(0), n.value
+			if n.child != t.root+int32(at) {
+				code, value = 2*uint64(n.feature+1), n.threshold
 				if n.missingRight {
 					code++
 				}
 			}
 			b = binary.AppendUvarint(b, code)
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(n.value))
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(value))
 		}
 	}
 	return b
@@ -94,28 +94,31 @@ func (m *Model) decodeTree(r *reader) {
 	if r.err == nil && (n == 0 || root+n > maxNodes) {
 		r.fail("a tree of %d nodes", n)
 	}
-	next := 1
-	m.roots = append(m.roots, int32(root))
+	next, depth, level := 1, int32(0), 1 // level is where the nodes of this depth end
 	for i := 0; i < n && r.err == nil; i++ {
-		code := r.uvarint()
-		x := node{value: r.float()}
-		if code > 0 {
-			if f := code/2 - 1; code == 1 || f >= uint64(m.features) {
-				r.fail("a split on feature %d of %d", int64(f), m.features)
-				return
-			}
-			x.feature, x.missingRight = int16(code/2-1), code%2 == 1
-			x.child = int32(root + next)
-			next += 2
-		}
 		if i >= next {
 			r.fail("a node without a parent")
 		}
-		m.nodes = append(m.nodes, x)
+		if i == level {
+			depth, level = depth+1, next
+		}
+		code, value := r.uvarint(), r.float()
+		if code == 0 {
+			m.nodes = append(m.nodes, leaf(int32(root+i), value))
+			continue
+		}
+		if f := code/2 - 1; code == 1 || f >= uint64(m.features) {
+			r.fail("a split on feature %d of %d", int64(f), m.features)
+			return
+		}
+		m.nodes = append(m.nodes, node{threshold: value, child: int32(root + next),
+			feature: int16(code/2 - 1), missingRight: code%2 == 1})
+		next += 2
 	}
 	if r.err == nil && next != n {
 		r.fail("a tree of %d nodes that needs %d", n, next)
 	}
+	m.trees = append(m.trees, tree{int32(root), depth})
 }
 
 // reader consumes b and remembers the first error; after it everything reads 0.

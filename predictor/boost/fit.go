@@ -105,9 +105,9 @@ func (b *booster) run() {
 			break
 		}
 	}
-	if keep < len(b.m.roots) {
-		b.m.nodes = slices.Clip(b.m.nodes[:b.m.roots[keep]])
-		b.m.roots = slices.Clip(b.m.roots[:keep])
+	if keep < len(b.m.trees) {
+		b.m.nodes = slices.Clip(b.m.nodes[:b.m.trees[keep].root])
+		b.m.trees = slices.Clip(b.m.trees[:keep])
 	}
 	total := 0.0
 	for _, g := range b.gain {
@@ -207,33 +207,34 @@ func (b *booster) wanted(t *branch) float64 {
 	return b.o.LearningRate * b.o.centre(rs) * weight / (weight + b.o.L2)
 }
 
-// append copies the tree to the model in breadth-first order.
-func (b *booster) append(tree []branch) {
+// append copies the grown tree to the model in breadth-first order.
+func (b *booster) append(grown []branch) {
 	m := b.m
-	root := int32(len(m.nodes))
-	m.roots = append(m.roots, root)
+	root, depth := int32(len(m.nodes)), 0
 	queue := []int{0}
 	for at := 0; at < len(queue); at++ {
-		t := &tree[queue[at]]
+		t := &grown[queue[at]]
+		depth = max(depth, t.depth)
 		if t.left == 0 {
-			m.nodes = append(m.nodes, node{value: float32(t.value)})
+			m.nodes = append(m.nodes, leaf(root+int32(at), float32(t.value)))
 			continue
 		}
 		s := t.split
 		b.gain[s.feature] += s.gain
 		m.nodes = append(m.nodes, node{
-			value:        b.cuts[s.feature][s.bin-1],
+			threshold:    b.cuts[s.feature][s.bin-1],
 			child:        root + int32(len(queue)),
 			feature:      int16(s.feature),
 			missingRight: s.missingRight,
 		})
 		queue = append(queue, t.left, t.right)
 	}
+	m.trees = append(m.trees, tree{root, int32(depth)})
 }
 
 // advanceValid adds the newest tree to the validation predictions.
 func (b *booster) advanceValid() {
-	last := Model{nodes: b.m.nodes, roots: b.m.roots[len(b.m.roots)-1:]}
+	last := Model{nodes: b.m.nodes, trees: b.m.trees[len(b.m.trees)-1:]}
 	for i, x := range b.o.Valid.X {
 		b.valid[i] += last.Predict(x)
 	}

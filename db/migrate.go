@@ -21,8 +21,10 @@ type migration struct {
 }
 
 // migrations are the embedded ones in order: the i-th makes version i+1.
-func migrations() ([]migration, error) {
-	files, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
+func migrations() ([]migration, error) { return readMigrations(migrationFiles) }
+
+func readMigrations(dir fs.FS) ([]migration, error) {
+	files, err := fs.Glob(dir, "migrations/*.sql") // sorted
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +33,7 @@ func migrations() ([]migration, error) {
 		if !strings.HasPrefix(f, fmt.Sprintf("migrations/%04d_", i+1)) {
 			return nil, fmt.Errorf("db: %s: want number %04d", f, i+1)
 		}
-		b, err := migrationFiles.ReadFile(f)
+		b, err := fs.ReadFile(dir, f)
 		if err != nil {
 			return nil, err
 		}

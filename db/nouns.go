@@ -154,6 +154,7 @@ func recommendationFields(r *perf.Recommendation) []field {
 	f = append(f, configFields(&r.Config)...)
 	return append(f, []field{
 		{"user_id", &r.UserID},
+		{"model_params", &r.Params},
 		{"max_latency_s", &r.Constraints.MaxLatency},
 		{"max_ttft_s", &r.Constraints.MaxTTFT},
 		{"max_tpot_s", &r.Constraints.MaxTPOT},

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -268,14 +269,12 @@ func (w *writer) exec(query string, args []driver.NamedValue) error {
 	return err
 }
 
+var duplicate = regexp.MustCompile(`(?i)duplicate key "(?:\w+: )?([^"]*)"`)
+
 // writeError says what a caller can do about a failed batch.
 func writeError(err error) error {
-	text := err.Error()
-	if _, rest, ok := strings.Cut(text, "duplicate key \""); ok {
-		id, _, _ := strings.Cut(rest, "\"")
-		_, id, _ = strings.Cut(": "+id, ": ") // DuckDB says "column: value"
-		id = strings.TrimSpace(id[strings.LastIndex(id, ":")+1:])
-		return &perf.Error{Code: perf.CodeConflict, Message: fmt.Sprintf("a record with the id %q exists already", id)}
+	if m := duplicate.FindStringSubmatch(err.Error()); m != nil {
+		return &perf.Error{Code: perf.CodeConflict, Message: fmt.Sprintf("a record with the id %q exists already", m[1])}
 	}
 	return fmt.Errorf("db: write: %w", err)
 }

@@ -164,6 +164,7 @@ CREATE TABLE recommendations (
   threads            BIGINT NOT NULL,
   layout             VARCHAR NOT NULL,
   user_id            VARCHAR NOT NULL,
+  model_params       DOUBLE NOT NULL,     -- as known at the time; 0: not known
   max_latency_s      DOUBLE NOT NULL,     -- constraints; 0: none
   max_ttft_s         DOUBLE NOT NULL,
   max_tpot_s         DOUBLE NOT NULL,

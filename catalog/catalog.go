@@ -25,7 +25,7 @@ var loaded = sync.OnceValues(func() (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	models, err := loadModels()
+	models, stem, err := loadModels()
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,7 @@ var loaded = sync.OnceValues(func() (*Catalog, error) {
 	if c.models, err = indexModels(models); err != nil {
 		return nil, err
 	}
+	c.models.stem = stem
 	c.ownDevices, _ = indexDevices(nil)
 	c.ownModels, _ = indexModels(nil)
 	return c, nil
@@ -53,11 +54,40 @@ func (c *Catalog) Model(name string) (*perf.Model, error) { return c.ModelAt(nam
 // one. Where that size is not in the table, multiply-accumulates and
 // activations are scaled with the area and the notes say so.
 func (c *Catalog) ModelAt(name string, imageSize int) (*perf.Model, error) {
+	return c.ModelFor(name, Hint{ImageSize: imageSize})
+}
+
+// Hint is what a measurement says of its model beside the name. Zero fields
+// say nothing.
+type Hint struct {
+	ImageSize int     // pixels of one side
+	Params    float64 // parameters
+	Variant   string  // a size or file that the name leaves out: "2-70b-hf"
+	Batch     int
+	Sequence  int
+}
+
+// ModelFor is Model for a name that a source may use for several models or
+// sizes: the hint tells them apart. A name and a variant are read as one name,
+// "meta-llama/Llama" and "2-70b-hf-8-1" as meta-llama/Llama-2-70b-hf.
+func (c *Catalog) ModelFor(name string, h Hint) (*perf.Model, error) {
 	if err := checkName("model_name", name); err != nil {
 		return nil, err
 	}
-	if rows := c.modelRows(name); rows != nil {
-		return atSize(rows, imageSize), nil
+	for v := h.Variant; v != ""; {
+		if rows := c.modelRows(name + "-" + v); rows != nil {
+			return atSize(ofSize(rows, h.Params), h.ImageSize), nil
+		}
+		cut := strings.LastIndexAny(v, "- ")
+		if cut < 0 {
+			break
+		}
+		v = v[:cut]
+	}
+	for _, n := range []string{name, shared(name, h)} {
+		if rows := c.modelRows(n); rows != nil {
+			return atSize(ofSize(rows, h.Params), h.ImageSize), nil
+		}
 	}
 	return nil, &perf.Error{
 		Code:        perf.CodeUnknown,
@@ -65,6 +95,25 @@ func (c *Catalog) ModelAt(name string, imageSize int) (*perf.Model, error) {
 		Message:     "unknown model " + quoted(name) + ": name one of the catalogue's models or add its facts (a config.json will do)",
 		Suggestions: nearest(name, c.modelNames(), 5),
 	}
+}
+
+// shared tells apart what NVIDIA's DeepLearningExamples publish under one
+// name: nnU-Net's slices come in large batches and its volumes in small ones,
+// Transformer-XL base ran on 64 tokens and large on 128.
+func shared(name string, h Hint) string {
+	switch base(name) {
+	case "nnUNet":
+		if h.Batch >= 16 {
+			return name + "#2d"
+		}
+		return name + "#3d"
+	case "Transformer-XL":
+		if h.Sequence >= 128 {
+			return "dle/pytorch/LanguageModeling/Transformer-XL#large"
+		}
+		return "dle/pytorch/LanguageModeling/Transformer-XL#base"
+	}
+	return name
 }
 
 func (c *Catalog) modelRows(name string) []*perf.Model {

@@ -18,9 +18,9 @@ var modelsCSV []byte
 // loadModels parses the embedded table. Units: millions of parameters and
 // activations, 10^9 multiply-accumulates of one sample. A model with several
 // input sizes has a row for each, its usual size first.
-func loadModels() ([]*perf.Model, error) {
-	var all []*perf.Model
-	err := rows("models.csv", bytes.NewReader(modelsCSV), func(r *row) error {
+func loadModels() (all []*perf.Model, stem map[string]string, err error) {
+	stem = map[string]string{}
+	err = rows("models.csv", bytes.NewReader(modelsCSV), func(r *row) error {
 		size, err := ParseImageSize(r.text("image_size"))
 		if err != nil {
 			return err
@@ -61,9 +61,12 @@ func loadModels() ([]*perf.Model, error) {
 			Notes:  r.text("notes"),
 			Source: r.text("source"),
 		})
+		if design := r.text("design"); design != "" {
+			stem[r.text("name")] = design
+		}
 		return nil
 	})
-	return all, err
+	return all, stem, err
 }
 
 // ParseImageSize reads "224", "736x1280" or "128x128x128" as pixels of one
@@ -90,6 +93,7 @@ func ParseImageSize(s string) (int, error) {
 type modelIndex struct {
 	all  []*perf.Model // sorted by name, usual size first
 	name map[string][]*perf.Model
+	stem map[string]string // of the models whose design the table names
 }
 
 func indexModels(all []*perf.Model) (*modelIndex, error) {
@@ -102,7 +106,7 @@ func indexModels(all []*perf.Model) (*modelIndex, error) {
 			order = append(order, m.Name)
 		}
 		for _, n := range groups[m.Name] {
-			if n.ImageSize == m.ImageSize {
+			if n.ImageSize == m.ImageSize && n.Params == m.Params {
 				return nil, fmt.Errorf("model %q is there twice for image size %d", m.Name, m.ImageSize)
 			}
 		}
@@ -159,6 +163,28 @@ func (x *modelIndex) lookup(name string) []*perf.Model {
 	return x.name[normalise(name)]
 }
 
+// ofSize leaves the rows whose parameter count is nearest to the one stated:
+// a few sources call several sizes by one name.
+func ofSize(rows []*perf.Model, params float64) []*perf.Model {
+	if params <= 0 || rows[0].Params <= 0 {
+		return rows
+	}
+	off := func(m *perf.Model) float64 { return math.Abs(math.Log(max(m.Params, 1) / params)) }
+	best := rows[0]
+	for _, m := range rows {
+		if off(m) < off(best)-0.05 {
+			best = m
+		}
+	}
+	var same []*perf.Model
+	for _, m := range rows {
+		if math.Abs(off(m)-off(best)) < 0.05 {
+			same = append(same, m)
+		}
+	}
+	return same
+}
+
 // atSize is the row of that input size. Where only other sizes are known, the
 // nearest one's multiply-accumulates and activations are scaled with the area,
 // which is exact for fully convolutional designs.
@@ -171,7 +197,7 @@ func atSize(rows []*perf.Model, size int) *perf.Model {
 		if m.ImageSize == size {
 			return m
 		}
-		if m.ImageSize > 0 && (near == nil || ratio(m.ImageSize, size) < ratio(near.ImageSize, size)) {
+		if m.ImageSize > 0 && m.MACs > 0 && (near == nil || ratio(m.ImageSize, size) < ratio(near.ImageSize, size)) {
 			near = m
 		}
 	}

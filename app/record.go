@@ -1,0 +1,239 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/perfcast/perfcast/db"
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor"
+)
+
+// MaxRecord is how many measurements one call may record.
+const MaxRecord = 10_000
+
+// Record stores measurements, compares each with its prediction and learns
+// from it: all of them or, with an error that names the first at fault, none.
+func (a *App) Record(ctx context.Context, rs ...MeasurementRequest) ([]perf.MeasurementResult, error) {
+	if len(rs) > MaxRecord {
+		return nil, &perf.Error{Code: perf.CodeTooLarge, Field: "measurements", Message: fmt.Sprintf("has %d; record at most %d at once", len(rs), MaxRecord)}
+	}
+	for i, r := range rs {
+		if err := r.validate(a); err != nil {
+			return nil, at(err, "measurements", i, len(rs))
+		}
+	}
+	var b db.Batch
+	out := make([]perf.MeasurementResult, len(rs))
+	for i, r := range rs {
+		var err error
+		if out[i], err = a.record(ctx, r.Measurement, &b); err != nil {
+			a.relearn()
+			return nil, at(err, "measurements", i, len(rs))
+		}
+	}
+	if err := a.write(ctx, b); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// at says which of several inputs an error is about.
+func at(err error, list string, i, n int) error {
+	e := *perf.AsError(err)
+	if n < 2 || e.Code == perf.CodeInternal {
+		return err
+	}
+	e.Field = fmt.Sprintf("%s.%d.%s", list, i, e.Field)
+	return &e
+}
+
+// checkMeasured refuses values that cannot have been measured.
+func checkMeasured(m perf.Measurement) error {
+	for _, v := range []struct {
+		field string
+		value *float64
+	}{{"throughput", m.Throughput}, {"latency", m.Latency}, {"memory_usage", m.Memory}, {"ttft", m.TTFT}, {"tpot", m.TPOT}, {"output_tokens_per_second", m.OutputTokensPerSec}} {
+		if v.value == nil {
+			continue
+		}
+		if x := *v.value; !perf.Finite(x) || x < 0 || x > 1e18 {
+			return perf.Invalid(v.field, "must be a finite number that is not negative")
+		}
+	}
+	return nil
+}
+
+// record prepares one measurement for the batch: its prediction from before it
+// was learned, the comparison, and what it teaches.
+func (a *App) record(ctx context.Context, m perf.Measurement, b *db.Batch) (perf.MeasurementResult, error) {
+	m.ID, m.Time = db.NewID("meas"), a.clock()
+	asked := m.PredictionID
+	w, warnings, err := a.Resolve(m.Config)
+	if unknownModel(err) {
+		return a.recordUnknown(m, b)
+	}
+	if err != nil {
+		return perf.MeasurementResult{}, err
+	}
+	prior, err := a.predict(w, warnings)
+	if err != nil {
+		return perf.MeasurementResult{}, err
+	}
+	w.Config, m.Config = prior.Config, prior.Config
+	m.PredictionID = ""
+	compared, err := a.earlier(ctx, asked, prior)
+	if err != nil {
+		return perf.MeasurementResult{}, err
+	}
+	verdict, err := a.learn(w, m)
+	if err != nil {
+		return perf.MeasurementResult{}, err
+	}
+	m.Quarantined, m.Reason = verdict.Quarantined, verdict.Reason
+	b.Confirm = append(b.Confirm, verdict.Released...)
+	if compared == nil && measured(m) {
+		prior.ID, prior.Source, prior.Sample = db.NewID("pred"), "comparison", m.Sample
+		b.Predictions = append(b.Predictions, prior)
+		compared = &prior
+	}
+	r := perf.MeasurementResult{Measurement: m, Prediction: compared}
+	if compared != nil {
+		r.Measurement.PredictionID = compared.ID
+		r.Errors = compare(*compared, r.Measurement)
+	}
+	b.Measurements = append(b.Measurements, r.Measurement)
+	b.Errors = append(b.Errors, r.Errors...)
+	return r, nil
+}
+
+// recordUnknown stores a measurement of a model without facts: there is nothing
+// to compare it with until they are added.
+func (a *App) recordUnknown(m perf.Measurement, b *db.Batch) (perf.MeasurementResult, error) {
+	d, _, err := a.deviceFor(m.Config)
+	if err != nil {
+		return perf.MeasurementResult{}, err
+	}
+	m.Device, m.Unknown = d.Name, true
+	if m.Platform == "" {
+		m.Platform = d.Platform
+	}
+	if m.Mode == "" {
+		m.Mode = perf.Inference
+	}
+	b.Measurements = append(b.Measurements, m)
+	return perf.MeasurementResult{Measurement: m}, nil
+}
+
+// earlier is the stored prediction that a measurement is compared with: the one
+// it names, if that is of the same configuration, else the newest of exactly
+// this configuration; nil when there is none.
+func (a *App) earlier(ctx context.Context, id string, prior perf.Prediction) (*perf.Prediction, error) {
+	if id != "" {
+		row, err := a.db.Prediction(ctx, id)
+		if err == nil && row.Value.Key() == prior.Key() {
+			return &row.Value, nil
+		}
+		if err != nil && perf.AsError(err).Code != perf.CodeNotFound {
+			return nil, err
+		}
+	}
+	row, err := a.db.LatestPrediction(ctx, prior.Config)
+	if err == nil {
+		return &row.Value, nil
+	}
+	if perf.AsError(err).Code == perf.CodeNotFound {
+		return nil, nil
+	}
+	return nil, err
+}
+
+// learn applies a measurement, sample data aside.
+func (a *App) learn(w perf.Workload, m perf.Measurement) (predictor.Verdict, error) {
+	if m.Sample || !measured(m) {
+		return predictor.Verdict{}, nil
+	}
+	return a.predictor.Load().Learn(w, m)
+}
+
+func measured(m perf.Measurement) bool {
+	for _, v := range []*float64{m.Throughput, m.Latency, m.Memory, m.TTFT, m.TPOT, m.OutputTokensPerSec} {
+		if v != nil && *v > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// compare is one error for each metric that both sides have.
+func compare(p perf.Prediction, m perf.Measurement) []perf.PredictionError {
+	var out []perf.PredictionError
+	for _, c := range []struct {
+		metric    perf.Metric
+		predicted *perf.Estimate
+		actual    *float64
+	}{
+		{perf.MetricThroughput, &p.Throughput, m.Throughput}, {perf.MetricLatency, &p.Latency, m.Latency}, {perf.MetricMemory, &p.Memory, m.Memory},
+		{perf.MetricTTFT, p.TTFT, m.TTFT}, {perf.MetricTPOT, p.TPOT, m.TPOT}, {perf.MetricOutput, p.OutputTokensPerSec, m.OutputTokensPerSec},
+	} {
+		if c.predicted == nil || c.actual == nil {
+			continue
+		}
+		abs := math.Abs(c.predicted.Value - *c.actual)
+		rel := 0.0
+		if math.Abs(*c.actual) > 1e-10 {
+			rel = abs / math.Abs(*c.actual)
+		}
+		out = append(out, perf.PredictionError{Time: m.Time, PredictionID: p.ID, MeasurementID: m.ID, Config: m.Config, Metric: c.metric,
+			Predicted: c.predicted.Value, Low: c.predicted.Low, High: c.predicted.High, Actual: *c.actual,
+			AbsoluteError: abs, RelativeError: rel, Basis: p.Basis, Quarantined: m.Quarantined, Sample: m.Sample || p.Sample})
+	}
+	return out
+}
+
+// loadPredictor takes the promoted artefact, if there is one, and applies every
+// recorded measurement.
+func (a *App) loadPredictor(ctx context.Context) error {
+	row, err := a.db.ActiveModel(ctx)
+	switch {
+	case err == nil && len(row.Value.Artefact) > 0:
+		p, err := predictor.New(row.Value.Artefact)
+		if err != nil {
+			a.log.Warn("the promoted model cannot be used; the built-in one answers", "model", row.Value.ID, "error", err)
+			break
+		}
+		a.predictor.Store(p)
+	case err != nil && perf.AsError(err).Code != perf.CodeNotFound:
+		return err
+	}
+	return a.apply(ctx, a.predictor.Load())
+}
+
+// apply teaches a predictor every recorded measurement, in their order.
+func (a *App) apply(ctx context.Context, p *predictor.Predictor) error {
+	p.Reset()
+	for row, err := range a.db.Learnable(ctx) {
+		if err != nil {
+			return err
+		}
+		m := row.Value
+		w, _, err := a.Resolve(m.Config)
+		if err != nil || !measured(m) {
+			continue // its model or device has no facts (any more)
+		}
+		v, err := p.Learn(w, m)
+		if err == nil && v.Quarantined && !m.Quarantined {
+			p.Confirm(w, m.ID) // it was confirmed, or judged by an earlier artefact
+		}
+	}
+	return nil
+}
+
+// relearn rebuilds what was learned from what is stored.
+func (a *App) relearn() {
+	ctx := context.Background()
+	if err := a.apply(ctx, a.predictor.Load()); err != nil {
+		a.log.Error("could not read the measurements back", "error", err)
+	}
+}

@@ -194,6 +194,7 @@ func modelFields(m *perf.PredictionModel) []field {
 		{"validation_score", &m.ValidationScore},
 		{"test_score", &m.TestScore},
 		{"artefact", &m.Artefact},
+		{"artefact_bytes", &m.ArtefactBytes},
 		{"active", &m.Active},
 		{"sample", &m.Sample},
 	}

@@ -65,7 +65,7 @@ func detail(p *perf.Prediction) Detail {
 		TTFTMs: point(p.TTFTMs()), TPOTMs: point(p.TPOTMs()), OutputTokensPerSecond: point(p.OutputTokensPerSec),
 		Interval: &Interval{0.9, p.Throughput.Low, p.Throughput.High, latency.Low, latency.High, memory.Low, memory.High},
 		Basis:    string(p.Basis), Distance: string(p.Distance), Fits: string(p.Fits),
-		AttainableMs: Milliseconds(p.Attainable), MaxBatch: p.MaxBatch,
+		AttainableMs: p.AttainableMs(), MaxBatch: p.MaxBatch,
 		ModelVersion: p.ModelVersion, Assumptions: p.Assumptions, Warnings: warnings(p.Warnings), Sample: p.Sample,
 	}
 	if p.Shares != (perf.Shares{}) {

@@ -100,14 +100,14 @@ func measurement(m *perf.Measurement) MeasurementEntry {
 	return MeasurementEntry{
 		Timestamp: Timestamp(m.Time), ModelName: m.Model, ModelFamily: nullable(m.Family), HardwarePlatform: string(m.Platform),
 		BatchSize: m.BatchSize, SequenceLength: m.SequenceLength, Precision: string(m.Precision), Mode: string(m.Mode),
-		Throughput: m.Throughput, Latency: apply(Milliseconds, m.Latency), MemoryUsage: apply(Megabytes, m.Memory),
+		Throughput: m.Throughput, Latency: m.LatencyMs(), MemoryUsage: m.MemoryMb(),
 		MeasurementSource: m.Source, MeasurementID: m.ID, Metadata: measurementMetadata(m),
 	}
 }
 
 func measurementMetadata(m *perf.Measurement) MeasurementMetadata {
 	return MeasurementMetadata{
-		Device: m.Device, Runtime: m.Runtime, TTFTMs: apply(Milliseconds, m.TTFT), TPOTMs: apply(Milliseconds, m.TPOT),
+		Device: m.Device, Runtime: m.Runtime, TTFTMs: m.TTFTMs(), TPOTMs: m.TPOTMs(),
 		OutputTokensPerSecond: m.OutputTokensPerSec, PredictionID: m.PredictionID, Environment: m.Environment,
 		UnknownModel: m.Unknown, Quarantined: m.Quarantined, Reason: m.Reason, Sample: m.Sample,
 	}

@@ -130,9 +130,9 @@ func Model(m perf.PredictionModel) ModelRow {
 		ID: RowID(m.ID), Timestamp: Timestamp(m.Time), ModelType: m.ModelType, TargetMetric: m.TargetMetric,
 		HardwarePlatform: string(m.Platform), ModelFamily: nullable(m.Family), FeaturesList: list(m.Features),
 		TrainingScore: m.TrainingScore, ValidationScore: m.ValidationScore, TestScore: m.TestScore, ModelID: m.ID,
-		Metadata: ModelMetadata{Path: m.Path, Bytes: len(m.Artefact), Active: m.Active, Sample: m.Sample},
+		Metadata: ModelMetadata{Path: m.Path, Bytes: m.ArtefactBytes, Active: m.Active, Sample: m.Sample},
 	}
-	if len(m.Artefact) > 0 {
+	if m.ArtefactBytes > 0 {
 		row.SerializedModel = nullable("<binary data>")
 	}
 	return row

@@ -3,7 +3,6 @@ package document
 import (
 	"hash/fnv"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/perfcast/perfcast/perf"
@@ -19,39 +18,13 @@ func Timestamp(t time.Time) string {
 	return t.Format("2006-01-02T15:04:05.000000")
 }
 
-// Seconds is a number of milliseconds in seconds; Milliseconds undoes it.
-func Seconds(ms float64) float64 { return ms / 1000 }
-
-// Bytes is a number of MB in bytes; Megabytes undoes it.
-func Bytes(mb float64) float64 { return mb * perf.MB }
-
-// Milliseconds is s seconds in milliseconds. What came in as a decimal of up to
-// 15 digits goes out as the same decimal.
-func Milliseconds(s float64) float64 {
-	return exact(s*1000, func(ms float64) bool { return Seconds(ms) == s })
-}
-
-// Megabytes is b bytes in MB, with the same promise as Milliseconds.
-func Megabytes(b float64) float64 {
-	return exact(b/perf.MB, func(mb float64) bool { return Bytes(mb) == b })
-}
-
-// exact drops the last, uncertain digits of v where what is left is as true.
-func exact(v float64, same func(float64) bool) float64 {
-	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 15, 64), 64)
-	if err == nil && same(r) {
-		return r
-	}
-	return v
-}
-
 // inUnit converts a metric's SI value to the unit that REST shows it in.
 func inUnit(m perf.Metric, v float64) float64 {
 	switch m {
 	case perf.MetricLatency, perf.MetricTTFT, perf.MetricTPOT:
-		return Milliseconds(v)
+		return perf.Milliseconds(v)
 	case perf.MetricMemory:
-		return Megabytes(v)
+		return perf.Megabytes(v)
 	}
 	return v
 }

@@ -16,9 +16,10 @@ type PredictionModel struct {
 
 	TrainingScore, ValidationScore, TestScore *float64
 
-	Artefact []byte // our own format, or nil
-	Active   bool   // promoted: the artefact that answers
-	Sample   bool
+	Artefact      []byte // our own format, or nil; lists leave it out
+	ArtefactBytes int    // size of the artefact, in lists too; 0 = only a label
+	Active        bool   // promoted: the artefact that answers
+	Sample        bool
 }
 
 // FeatureImportance ranks one input of a PredictionModel.

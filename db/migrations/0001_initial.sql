@@ -201,6 +201,7 @@ CREATE TABLE prediction_models (
   validation_score   DOUBLE,
   test_score         DOUBLE,
   artefact           BLOB,                -- our own format
+  artefact_bytes     BIGINT NOT NULL,     -- its size; 0: only a label
   active             BOOLEAN NOT NULL,
   sample             BOOLEAN NOT NULL
 );

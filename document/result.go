@@ -149,6 +149,7 @@ type PerformanceBody struct {
 	Precision      string                      `json:"precision"`
 	Predictions    map[string]PerformanceEntry `json:"predictions" doc:"by platform"`
 	PredictionID   *string                     `json:"prediction_id" doc:"id of the first prediction; null when there is none"`
+	PredictionIDs  []string                    `json:"prediction_ids" doc:"ids of all predictions, also where several devices share a platform"`
 }
 
 // Performance is the result of a performance task.
@@ -157,10 +158,12 @@ func Performance(r perf.PerformanceResult) PerformanceBody {
 	b := PerformanceBody{
 		ModelName: c.Model, ModelFamily: nullable(c.Family), BatchSize: c.BatchSize, SequenceLength: c.SequenceLength,
 		Mode: string(c.Mode), Precision: string(c.Precision), Predictions: make(map[string]PerformanceEntry, len(r.Predictions)),
+		PredictionIDs: []string{},
 	}
 	for i := range r.Predictions {
 		p := &r.Predictions[i]
 		b.Predictions[string(p.Platform)] = Entry(p)
+		b.PredictionIDs = append(b.PredictionIDs, p.ID)
 		if i == 0 {
 			b.PredictionID = nullable(p.ID)
 		}

@@ -1,0 +1,53 @@
+# perfcast: `make run` starts everything, `make test` runs all tests.
+GO      ?= go
+CORPUS  ?= ../shared/corpus
+BIN     := bin/perfcast
+NODE    := $(shell command -v node 2>/dev/null)
+PYTHON  ?= python3
+
+.PHONY: run build test short web generate fmt vet lint bench pretrain accuracy schemathesis clean
+
+run: build ## build and start both servers with an embedded database
+	./$(BIN)
+
+build: web ## the one binary
+	$(GO) build -o $(BIN) .
+
+web: ## GraphiQL's files, from npm; without Node the rest still builds and runs
+ifeq ($(NODE),)
+	@echo "Node.js is not installed: building without GraphiQL (its page will say so)"
+else
+	@cd web && sh build.sh
+endif
+
+test: build test-env ## every test; the corpus is used where CORPUS has it
+	PERFCAST_CORPUS=$(CORPUS_PATH) PERFCAST_BIN=$(abspath $(BIN)) $(GO) test ./...
+
+CORPUS_PATH := $(if $(wildcard $(CORPUS)/measurements.csv.gz),$(abspath $(CORPUS)))
+
+# What the client tests need: npm packages and a Python environment.
+test-env:
+ifneq ($(NODE),)
+	@cd test/js && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; }
+endif
+	@if command -v $(PYTHON) >/dev/null; then sh test/python/env.sh $(PYTHON); else echo "Python is not installed: its clients are not tested"; fi
+
+short: ## the tests that need no Node, no Python and no corpus
+	$(GO) test -short ./...
+
+generate: ; $(GO) generate ./...
+fmt: ; gofmt -l -w $$(git ls-files '*.go')
+vet: ; $(GO) vet ./...
+lint: ; golangci-lint run
+
+bench: ## the figures of the README
+	$(GO) test -run '^$$' -bench 'Predict$$|Sweep|Record$$' -benchtime 3s ./app
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./db
+
+pretrain: ## rebuild the embedded artefact from the corpus: the same bytes
+	$(GO) run . train --corpus $(CORPUS) --out predictor/artefact.bin.gz
+
+accuracy: ## the README's accuracy table
+	$(GO) run . evaluate --corpus $(CORPUS) --bars
+
+clean: ; rm -rf bin web/assets/*.js web/assets/*.css .venv

@@ -147,3 +147,7 @@ func (a *App) Overview(ctx context.Context) (Overview, error) {
 	p := a.predictor.Load()
 	return Overview{Tables: tables, ModelVersion: p.Version(), Learned: p.Learned(), Started: a.started, FileBytes: file + wal}, err
 }
+
+// ModelVersion names what answers: the artefact's hash and the last measurement
+// applied.
+func (a *App) ModelVersion() string { return a.predictor.Load().Version() }

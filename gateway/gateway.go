@@ -208,10 +208,6 @@ func (g *Gateway) changed() bool {
 
 func (g *Gateway) mount(name string) *mount { return (*g.mounts.Load())[name] }
 
-// slowest is how long a client may take to send a body, and the least speed
-// that asks of it is MaxBody over this.
-var slowest = 5 * time.Minute
-
 // ServeHTTP answers a request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, err := canonical(r)
@@ -220,9 +216,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = withPath(r, p)
-	if r.Header.Get("Upgrade") == "" {
-		_ = http.NewResponseController(w).SetReadDeadline(g.o.Now().Add(slowest))
-		r.Body = http.MaxBytesReader(w, r.Body, g.o.MaxBody)
+	if r.ContentLength != 0 {
+		r.Body = limitBody(w, r.Body, g.o.MaxBody)
 	}
 	if p == "/" {
 		g.get(w, r, g.index)

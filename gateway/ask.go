@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/perfcast/perfcast/app"
+	"github.com/perfcast/perfcast/perf"
+)
+
+// ask is what the query parameters of a database route ask for:
+//
+//	COLUMN=x  COLUMN_ne=x  COLUMN_in=x,y     equal, not equal, one of
+//	COLUMN_ge=x  _gt  _le  _lt               ranges of numbers and times
+//	COLUMN_like=a%  COLUMN_contains=a        text, without regard to case
+//	COLUMN_null=true                         not known (false: known)
+//	days=n                                   the last n days
+//	sort=-throughput,model_name              - is descending; newest first by default
+//	limit=10  cursor=...  columns=a,b
+//
+// A column goes by the name that the lists show it under, in their unit
+// (latency in ms), or by its name in the database, in SI units (latency_s).
+type ask struct {
+	query   app.Query
+	columns []column // chosen; none = all
+	all     bool     // no limit was given
+}
+
+// column is a database column under the name that a client uses.
+type column struct {
+	name  string
+	store string
+	unit  float64 // SI units in one of the client's; 0 = the same
+	local bool    // a time without a zone is local
+}
+
+// aliases are the documented names of columns whose own names differ.
+var aliases = map[string]column{
+	"timestamp":              {store: "created_at", local: true},
+	"hardware":               {store: "hardware_platform"},
+	"primary_recommendation": {store: "hardware_platform"},
+	"throughput":             {store: "throughput_per_s"},
+	"latency":                {store: "latency_s", unit: perf.Millisecond},
+	"memory_usage":           {store: "memory_bytes", unit: perf.MB},
+	"features_list":          {store: "features"},
+}
+
+func columnOf(name string) column {
+	c, ok := aliases[name]
+	if !ok {
+		c.store = name
+	}
+	c.name = name
+	return c
+}
+
+// suffixes are the operators that a parameter's name can end with.
+var suffixes = []struct {
+	suffix string
+	op     app.Op
+}{{"_ge", app.Ge}, {"_gt", app.Gt}, {"_le", app.Le}, {"_lt", app.Lt}, {"_ne", app.Ne}, {"_in", app.In}, {"_like", app.Like}, {"_contains", app.Contains}}
+
+const standardLimit = 10
+
+// parseAsk reads the parameters; problem is an entry of a 422 answer. Names of
+// columns are left for the database to check.
+func parseAsk(q url.Values) (a ask, problem_ map[string]any) {
+	a.query.Limit = standardLimit
+	a.all = !q.Has("limit")
+	params := make([]string, 0, len(q))
+	for name := range q {
+		params = append(params, name)
+	}
+	slices.Sort(params) // so that the same mistakes get the same answer
+	for _, name := range params {
+		for _, v := range q[name] {
+			if p := a.take(name, v, q); p != nil {
+				return a, p
+			}
+		}
+	}
+	return a, nil
+}
+
+func (a *ask) take(name, v string, q url.Values) map[string]any {
+	switch name {
+	case "limit":
+		n, p := limitOf(q, standardLimit, 0, app.MaxLimit)
+		a.query.Limit = n
+		return p
+	case "cursor":
+		a.query.After = v
+		return nil
+	case "days":
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return problem(name, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", v)
+		}
+		if n != 0 {
+			a.query = a.query.Where("created_at", app.Ge, time.Now().AddDate(0, 0, -n))
+		}
+		return nil
+	case "sort":
+		for _, s := range split(v) {
+			plain, desc := strings.CutPrefix(s, "-")
+			a.query.Sort = append(a.query.Sort, app.Sort{Column: columnOf(plain).store, Desc: desc})
+		}
+		return nil
+	case "columns":
+		for _, s := range split(v) {
+			a.columns = append(a.columns, columnOf(s))
+		}
+		return nil
+	}
+	return a.filter(name, v)
+}
+
+func (a *ask) filter(name, v string) map[string]any {
+	if plain, ok := strings.CutSuffix(name, "_null"); ok {
+		null, err := strconv.ParseBool(v)
+		if err != nil {
+			return problem(name, "bool_parsing", "Input should be a valid boolean, unable to interpret input", v)
+		}
+		op := app.Ne
+		if null {
+			op = app.Eq
+		}
+		a.query = a.query.Where(columnOf(plain).store, op, nil)
+		return nil
+	}
+	op := app.Eq
+	for _, s := range suffixes {
+		if plain, ok := strings.CutSuffix(name, s.suffix); ok && plain != "" {
+			name, op = plain, s.op
+			break
+		}
+	}
+	c := columnOf(name)
+	if op == app.In {
+		var values []any
+		for _, s := range split(v) {
+			values = append(values, c.operand(s))
+		}
+		a.query = a.query.Where(c.store, op, values)
+		return nil
+	}
+	a.query = a.query.Where(c.store, op, c.operand(v))
+	return nil
+}
+
+// operand is a client's value in the column's own unit.
+func (c column) operand(s string) any {
+	if c.unit != 0 {
+		if x, err := strconv.ParseFloat(s, 64); err == nil {
+			return x * c.unit
+		}
+	}
+	if c.local {
+		for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly} {
+			if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+				return t.UTC()
+			}
+		}
+	}
+	return s
+}
+
+// value is a stored value as the client's name for the column promises it.
+func (c column) value(v any) any {
+	switch x := v.(type) {
+	case float64:
+		if c.unit != 0 {
+			return x / c.unit
+		}
+	case time.Time:
+		if c.local {
+			return stamp(x)
+		}
+		return x.Format(time.RFC3339Nano)
+	}
+	return v
+}
+
+func split(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// stored are the chosen columns' names in the database.
+func (a *ask) stored() []string {
+	out := make([]string, len(a.columns))
+	for i, c := range a.columns {
+		out[i] = c.store
+	}
+	return out
+}
+
+// object is a row as a JSON object with its columns in the order asked for.
+func (a *ask) object(row []any) json.RawMessage {
+	b := []byte{'{'}
+	for i, c := range a.columns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name, _ := json.Marshal(c.name)
+		value, err := json.Marshal(c.value(row[i]))
+		if err != nil { // an infinite number: JSON has none
+			value = []byte("null")
+		}
+		b = append(append(append(b, name...), ':'), value...)
+	}
+	return append(b, '}')
+}

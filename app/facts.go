@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/db"
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
@@ -116,6 +117,9 @@ func (a *App) UpsertDevice(ctx context.Context, d perf.Device) (perf.Device, err
 // UpsertModel adds or corrects a model's facts.
 func (a *App) UpsertModel(ctx context.Context, m perf.Model) (perf.Model, error) {
 	m.Custom = true
+	if m.Family == "" {
+		m.Family = catalog.Family(m)
+	}
 	a.editing.Lock()
 	defer a.editing.Unlock()
 	cat, err := a.catalog.Load().WithModel(m)
@@ -128,6 +132,18 @@ func (a *App) UpsertModel(ctx context.Context, m perf.Model) (perf.Model, error)
 	a.catalog.Store(cat)
 	a.forgetRanges()
 	return m, nil
+}
+
+// UpsertModelConfig adds a model from its Hugging Face config.json.
+func (a *App) UpsertModelConfig(ctx context.Context, name string, config []byte) (perf.Model, error) {
+	if err := checkName("name", name, true); err != nil {
+		return perf.Model{}, err
+	}
+	m, err := catalog.ParseConfig(name, config)
+	if err != nil {
+		return m, err
+	}
+	return a.UpsertModel(ctx, m)
 }
 
 // Fleet lists the devices that the operator has or can rent; empty when none

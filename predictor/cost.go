@@ -27,8 +27,8 @@ type Cost struct {
 // clock above the figure their peak was stated at, CPUs well above.
 const (
 	winograd    = 2.25
-	boost       = 1.1
-	boostCPU    = 1.5
+	overclock   = 1.1
+	turboCPU    = 1.5
 	interactive = 0.85 // share of a link's rate that a ring all-reduce reaches
 	linkLatency = 8e-6 // s of one all-reduce among devices of one server
 )
@@ -40,12 +40,12 @@ func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 	c := Cost{Peak: pk.FLOPs * tc, Bandwidth: bandwidth(d, pk) * tm}
 	vector := pk.Vector * tc
 	cache := d.CacheBytes
-	saving, up := 1.0, boost
+	saving, up := 1.0, overclock
 	if pk.Ran != perf.FP64 && (w.Facts.Kind == "cnn" || w.Facts.Family == "vision" || w.Facts.Family == "detection") {
 		saving = winograd
 	}
 	if host(d) {
-		up = boostCPU
+		up = turboCPU
 	}
 	link := d.LinkBandwidth
 	if link == 0 {
@@ -104,7 +104,7 @@ func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 	c.Overhead += step
 	// Weights that stay in the last-level cache between steps need not come
 	// from memory.
-	c.Attainable = math.Max(c.Attainable, math.Max(0, weights-cache)/(c.Bandwidth*boost))
+	c.Attainable = math.Max(c.Attainable, math.Max(0, weights-cache)/(c.Bandwidth*overclock))
 	c.Stated = c.Compute + c.Memory + c.Overhead + c.Wire
 	return c
 }
@@ -132,6 +132,15 @@ func (c *Cost) shares() perf.Shares {
 	t := c.Stated
 	return perf.Shares{Compute: c.Compute / t, MemoryBandwidth: c.Memory / t,
 		Overhead: c.Overhead / t, Communication: c.Wire / t}
+}
+
+// times is n steps one after the other.
+func (c Cost) times(n float64) Cost {
+	for _, x := range []*float64{&c.Attainable, &c.Ideal, &c.Stated, &c.Compute, &c.Memory, &c.Overhead, &c.Wire,
+		&c.FLOPs, &c.Bytes, &c.WeightBytes, &c.Launches} {
+		*x *= n
+	}
+	return c
 }
 
 // plus is two steps one after the other.

@@ -72,7 +72,16 @@ var Runtimes = []Runtime{
 	{Name: "coreml", Title: "Core ML", Launch: 5e-6, Floor: 4e-6, Step: 0.15e-3, Fused: 0.4, Compute: 0.4, Memory: 0.6},
 	{Name: "neuron", Title: "AWS Neuron", Launch: 3e-6, Floor: 3e-6, Step: 0.3e-3, Fused: 0.4, Compute: 0.4, Memory: 0.6},
 	{Name: "habana", Title: "SynapseAI", Launch: 3e-6, Floor: 3e-6, Step: 0.5e-3, Fused: 0.5, Compute: 0.5, Memory: 0.7, Attention: true},
-	{Name: "openvx", Title: "a vendor's own engine", Launch: 5e-6, Floor: 4e-6, Step: 0.2e-3, Fused: 0.5, Compute: 0.3, Memory: 0.6},
+	{Name: "torch-composer", Title: "PyTorch, Composer with FSDP", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.8, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
+	{Name: "litgpt", Title: "LitGPT", Launch: 7e-6, Floor: 2.5e-6, Step: 0.5e-3, Fused: 1, Compute: 0.55, Memory: 0.7, Attention: true, TF32: true},
+	{Name: "lmdeploy", Title: "LMDeploy TurboMind", Launch: 2e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
+	{Name: "fastertransformer-packed", Title: "FasterTransformer, padding removed", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true},
+	{Name: "mxnet", Title: "MXNet", Launch: 5e-6, Floor: 2.5e-6, Step: 0.1e-3, Fused: 0.8, Compute: 0.6, Memory: 0.75, TF32: true},
+	{Name: "onnxruntime-qnn", Title: "ONNX Runtime with precompiled QNN", Launch: 3e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 0.4, Compute: 0.25, Memory: 0.5},
+	{Name: "tflite-cpu", Title: "TensorFlow Lite on the CPU of a mobile chip", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Compute: 0.02, Memory: 0.3},
+	{Name: "tflite-gpu", Title: "TensorFlow Lite on the GPU of a mobile chip", Launch: 20e-6, Floor: 10e-6, Step: 0.3e-3, Fused: 0.5, Compute: 0.1, Memory: 0.4},
+	{Name: "onnxruntime-cpu", Title: "ONNX Runtime on the CPU of a mobile chip", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Compute: 0.02, Memory: 0.3},
+	{Name: "vendor", Title: "a vendor's own engine", Launch: 5e-6, Floor: 4e-6, Step: 0.2e-3, Fused: 0.5, Compute: 0.3, Memory: 0.6},
 }
 
 func init() {

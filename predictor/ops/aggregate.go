@@ -63,7 +63,16 @@ func appendAggregate(list []Op, w perf.Workload, s Step) []Op {
 	z := SizeOf(w)
 	width := Widths(w.Precision)
 	b, tp := float64(s.Batch), float64(max(1, w.TensorParallel))
-	weights := z.Params * width.Weight
+	read := z.Params
+	if w.Facts.Text() || w.Facts.Generates() {
+		part := float64(s.Tokens) / float64(Tokens(w))
+		z.MACs *= part
+		z.Activations *= part
+		if a := w.Facts.ActiveParams; a > 0 && a < z.Params { // of a mixture's experts those that some token chooses
+			read *= 1 - math.Pow(1-a/z.Params, b*float64(s.Tokens))
+		}
+	}
+	weights := read * width.Weight
 	return append(list, Op{
 		Class: Aggregate, Name: "model", B: s.Batch,
 		FLOPs:       2 * z.MACs * b / tp,

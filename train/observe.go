@@ -1,0 +1,396 @@
+package train
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/perfcast/perfcast/catalog"
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor"
+	"github.com/perfcast/perfcast/predictor/ops"
+)
+
+// View is one number of a row: a multiple of a latent quantity, or of its
+// reciprocal.
+type View struct {
+	Metric string             // throughput, latency, ttft, tpot, memory
+	Actual float64            // in the file's unit
+	Of     predictor.Quantity // what it is a view of
+	K      float64            // Actual = K q, or K / q
+	Rate   bool
+}
+
+// Latent is the quantity that a number in the file's unit stands for.
+func (v View) Latent(x float64) float64 {
+	if v.Rate {
+		return v.K / x
+	}
+	return x / v.K
+}
+
+// Shown is the number in the file's unit that a quantity gives.
+func (v View) Shown(q float64) float64 {
+	if v.Rate {
+		return v.K / q
+	}
+	return v.K * q
+}
+
+// Case is a row understood: the workload it ran, and what its numbers mean.
+type Case struct {
+	Row    *Row
+	W      perf.Workload
+	Views  []View
+	Manner predictor.Manner
+	Reason string // why it cannot be predicted; empty when it can
+	Stem   string // design of the model, over all zoos
+	Group  string // near-repeats share one
+	Weight float64
+}
+
+// Observer understands rows with a catalogue's facts. Names are looked up
+// once each.
+type Observer struct {
+	catalog *catalog.Catalog
+	devices map[[2]string]*perf.Device
+	models  map[string]map[int]*perf.Model
+}
+
+// NewObserver makes an observer.
+func NewObserver(c *catalog.Catalog) *Observer {
+	return &Observer{catalog: c, devices: map[[2]string]*perf.Device{}, models: map[string]map[int]*perf.Model{}}
+}
+
+func (o *Observer) device(name, platform string) *perf.Device {
+	key := [2]string{name, platform}
+	d, ok := o.devices[key]
+	if !ok {
+		d, _ = o.catalog.Device(name, perf.Platform(platform))
+		o.devices[key] = d
+	}
+	return d
+}
+
+func (o *Observer) model(name string, size int) *perf.Model {
+	m, ok := o.models[name][size]
+	if !ok {
+		m, _ = o.catalog.ModelAt(name, size)
+		if o.models[name] == nil {
+			o.models[name] = map[int]*perf.Model{}
+		}
+		o.models[name][size] = m
+	}
+	return m
+}
+
+// Observe understands a row. One that cannot be predicted comes back with the
+// reason.
+func (o *Observer) Observe(r *Row) Case {
+	k := Case{Row: r, Weight: 1}
+	d := o.device(r.Device, r.Platform)
+	if d == nil {
+		k.Reason = "no facts of the device"
+	}
+	size, err := catalog.ParseImageSize(r.ImageSize)
+	if err != nil {
+		size = 0
+	}
+	m := o.model(r.Model, size)
+	if m == nil || !m.Sized() {
+		k.Reason = strings.TrimPrefix(k.Reason+"; no facts of the model", "; ")
+	}
+	k.Stem = predictor.Stem(r.Model)
+	if k.Reason != "" {
+		k.Group = groupOf(&k)
+		return k
+	}
+	k.W = perf.Workload{Facts: m, Hardware: d}
+	k.workload(size)
+	k.views()
+	if len(k.Views) == 0 {
+		k.Reason = "no number that can be compared"
+	}
+	k.Group = groupOf(&k)
+	return k
+}
+
+// workload fills in the configuration from what a request could carry.
+func (k *Case) workload(size int) {
+	r, w := k.Row, &k.W
+	w.Model, w.Family, w.Device, w.ImageSize = w.Facts.Name, w.Facts.Family, w.Hardware.Name, size
+	w.Platform = perf.Platform(r.Platform)
+	w.Mode = perf.Inference
+	if strings.HasPrefix(r.Mode, "train") {
+		w.Mode = perf.Training
+	}
+	w.Devices = max(1, r.Devices)
+	if n := int(r.num("nodes")); n > 1 && !strings.HasPrefix(r.Source, "mlcommons/training") {
+		w.Devices *= n
+	}
+	generates := w.Facts.Generates() && w.Facts.Text()
+	w.Runtime, w.RuntimeVersion = software(r.Framework, &w.Config, generates)
+	k.computeUnit()
+	w.Unknown.Runtime = w.Runtime == ""
+	w.Precision = format(r)
+	w.Layout = r.say("layout")
+	w.Threads = int(r.num("threads"))
+	if w.Platform != perf.CPU || w.Runtime == "whisper.cpp" {
+		w.Threads = 0
+	}
+	w.SequenceLength, w.OutputLength = int(r.SequenceIn), int(r.SequenceOut)
+	w.TensorParallel, w.PipelineParallel, w.ExpertParallel = 1, 1, 1
+	parallel := func(p *int, keys ...string) {
+		for _, key := range keys {
+			if n := int(r.num(key)); n > 1 {
+				*p = n
+			}
+		}
+	}
+	parallel(&w.TensorParallel, "tp", "TP")
+	parallel(&w.PipelineParallel, "pp", "PP")
+	parallel(&w.ExpertParallel, "moe_ep", "EP")
+	k.manner()
+	k.batch()
+	k.sequence(generates)
+	if w.Precision == "" {
+		w.Unknown.Precision = true
+		w.Precision = predictor.UsualPrecision(*w)
+		if w.Runtime == "tensorrt" { // what its submitters use
+			w.Precision = perf.Int8
+		}
+	}
+	if w.Devices > 1 && w.TensorParallel == 1 && w.PipelineParallel == 1 && generates && w.Mode == perf.Inference {
+		k.spread()
+	}
+}
+
+// computeUnit tells runs on the CPU or GPU of a mobile chip from those on its
+// neural processor: they are other runtimes.
+func (k *Case) computeUnit() {
+	w := &k.W
+	switch k.Row.say("compute_unit") {
+	case "CPU":
+		w.Runtime = strings.TrimSuffix(w.Runtime, "-qnn") + "-cpu"
+	case "GPU":
+		w.Runtime += "-gpu"
+	}
+}
+
+func (k *Case) manner() {
+	r := k.Row
+	switch strings.ToLower(r.say("scenario")) {
+	case "offline":
+		k.Manner = predictor.Offline
+	case "server", "interactive":
+		k.Manner = predictor.Server
+	case "singlestream":
+		k.Manner = predictor.Single
+	case "multistream":
+		k.Manner = predictor.Multi
+	}
+	switch {
+	case k.Manner == predictor.Plain && r.num("concurrency") > 0 && strings.HasPrefix(r.Framework, "Triton"):
+		k.Manner = predictor.Clients
+	case k.Manner == predictor.Plain && strings.Contains(r.say("latency_is"), "host-to-device"):
+		k.Manner = predictor.Copied
+	case strings.Contains(r.Framework, "live preprocessing"):
+		k.Manner = predictor.Live
+	}
+}
+
+// batch finds how many samples one device has in a step. A batch over several
+// devices is stated for all of them.
+func (k *Case) batch() {
+	r, w := k.Row, &k.W
+	b := int(r.Batch)
+	switch {
+	case r.num("batch_per_gpu") > 0:
+		b = int(r.num("batch_per_gpu"))
+	case b > 0 && w.Devices > 1 && k.Manner == predictor.Plain && k.splitBatch():
+		b = max(1, b/w.Devices)
+	}
+	if c := int(r.num("concurrency")); c > 0 && (w.Facts.Text() || k.Manner == predictor.Clients) {
+		w.Concurrency = c
+	}
+	if b == 0 {
+		w.Unknown.Batch = true
+		b = usualBatch(w, k.Manner)
+	}
+	w.BatchSize = b
+}
+
+// splitBatch reports whether a stated batch is over all devices: that of data
+// parallel work is, that of one model spread over the devices is not.
+func (k *Case) splitBatch() bool {
+	return k.W.Mode == perf.Training || !k.W.Facts.Generates()
+}
+
+// usualBatch is what a run that does not state its batch is likely to have.
+func usualBatch(w *perf.Workload, m predictor.Manner) int {
+	accelerator := w.Hardware.Kind == "datacenter-gpu" || w.Hardware.Kind == "accelerator" || w.Hardware.Kind == "datacenter-gpu-slice" ||
+		w.Hardware.Kind == "workstation-gpu" || w.Hardware.Kind == "consumer-gpu"
+	switch {
+	case m == predictor.Multi:
+		return 8
+	case m == predictor.Single || m == predictor.Live:
+		return 1
+	case w.Runtime == "tflite" || w.Runtime == "armnn":
+		return 1
+	case accelerator && (m == predictor.Offline || m == predictor.Server):
+		return 64
+	case accelerator || w.Mode == perf.Training:
+		return 32
+	}
+	return 1
+}
+
+// sequence fills in the tokens of a sample where a row leaves them out: the
+// public definition of the benchmark's sample.
+func (k *Case) sequence(generates bool) {
+	w := &k.W
+	if w.SequenceLength > 0 || w.OutputLength > 0 || !(w.Facts.Text() || w.Facts.Generates()) {
+		return
+	}
+	w.Unknown.Sequence = true
+	name := strings.ToLower(k.Row.Model)
+	for _, s := range samples {
+		if strings.Contains(name, s.name) && strings.HasPrefix(name, "mlperf") {
+			w.SequenceLength, w.OutputLength, w.Unknown.Sequence = s.in, s.out, false
+			return
+		}
+	}
+	w.SequenceLength = 128
+	if generates {
+		w.SequenceLength = 512
+	}
+}
+
+// samples are the mean lengths of MLPerf's text samples: SQuAD padded to 384,
+// CNN/DailyMail, OpenOrca, and the mixed set of Mixtral.
+var samples = []struct {
+	name    string
+	in, out int
+}{
+	{"bert", 384, 0}, {"gptj", 1919, 69}, {"gpt-j", 1919, 69}, {"llama2-70b", 294, 294}, {"mixtral", 330, 145},
+	{"llama3.1-405b", 9428, 684}, {"llama3.1-8b", 778, 73},
+}
+
+// spread deals a language model over the devices the way its engines do: as
+// many ways of tensor parallelism as its weights need, the rest as replicas.
+func (k *Case) spread() {
+	w := &k.W
+	if k.Manner == predictor.Plain {
+		w.TensorParallel = w.Devices
+		return
+	}
+	need := ops.Params(w.Facts) * ops.Widths(w.Precision).Weight * 1.3
+	tp := 1
+	for tp < w.Devices && need > float64(tp)*w.Hardware.UsableMemoryBytes() {
+		tp *= 2
+	}
+	for w.Devices%tp != 0 {
+		tp++
+	}
+	w.TensorParallel = tp
+}
+
+// views says what each number of the row is a view of.
+func (k *Case) views() {
+	r, w := k.Row, &k.W
+	add := func(metric string, actual float64, of predictor.Quantity, factor float64, rate bool) {
+		if actual > 0 && factor > 0 {
+			k.Views = append(k.Views, View{metric, actual, of, factor, rate})
+		}
+	}
+	copies := float64(max(1, w.Devices/(w.TensorParallel*w.PipelineParallel)))
+	if w.Mode == perf.Training {
+		copies = float64(w.Devices)
+	}
+	b := float64(w.BatchSize)
+	tokens := math.Max(1, float64(w.SequenceLength))
+	phase, unit := r.say("phase"), r.Unit
+	switch {
+	case r.num("tpot_ms") > 0: // a serving engine
+		add("tpot", r.num("tpot_ms"), predictor.TokenTime, 1e3, false)
+		add("ttft", r.num("ttft_ms"), predictor.FirstToken, 1e3, false)
+		return
+	case strings.HasPrefix(phase, "decode"):
+		if w.Platform != perf.CPU {
+			copies = 1
+		}
+		add("throughput", r.Throughput, predictor.TokenTime, b, true)
+		add("latency", r.LatencyMs, predictor.TokenTime, 1e3, false)
+	case strings.HasPrefix(phase, "prompt"):
+		w.SequenceLength = 256 // whisper.cpp's bench-all prompts with 256 tokens
+		add("throughput", r.Throughput, predictor.FirstToken, b*256, true)
+		add("latency", r.LatencyMs, predictor.FirstToken, 1e3/256, false)
+	case strings.HasPrefix(phase, "prefill"):
+		add("throughput", r.Throughput, predictor.StepTime, b*tokens, true)
+	case strings.HasPrefix(phase, "encode"):
+		add("latency", r.LatencyMs, predictor.StepTime, 1e3, false)
+	case w.Mode == perf.Training && strings.HasPrefix(unit, "tokens"):
+		add("throughput", r.Throughput, predictor.StepTime, b*copies*tokens, true)
+	case strings.HasPrefix(unit, "tokens") && w.Facts.Generates():
+		k.generation(copies, add)
+	case strings.HasPrefix(unit, "tokens"):
+		add("throughput", r.Throughput, predictor.StepTime, b*copies*tokens, true)
+		add("latency", r.LatencyMs, predictor.StepTime, 1e3, false)
+	case w.Facts.Generates() && w.OutputLength > 0 && w.Mode == perf.Inference:
+		w.Concurrency = 0
+		add("throughput", r.Throughput, predictor.RequestTime, b*copies, true)
+		if k.Manner == predictor.Plain || k.Manner == predictor.Single {
+			add("latency", r.LatencyMs, predictor.RequestTime, 1e3, false)
+		}
+	case strings.HasPrefix(unit, "audio"):
+		return
+	default:
+		if k.Manner == predictor.Clients { // a server's steady state: what is in flight over the throughput is the latency
+			add("throughput", r.Throughput, predictor.StepTime, b*copies, true)
+			break
+		}
+		add("throughput", r.Throughput, predictor.StepTime, b*copies, true)
+		add("latency", r.LatencyMs, predictor.StepTime, 1e3, false)
+	}
+	if !strings.Contains(r.say("memory_is"), "estimated") {
+		add("memory", r.MemoryMB, predictor.Memory, 1e-6, false)
+	}
+}
+
+// generation is tokens per second without a stated phase: output tokens over
+// the whole request, prompt and all.
+func (k *Case) generation(copies float64, add func(string, float64, predictor.Quantity, float64, bool)) {
+	r, w := k.Row, &k.W
+	b, out := float64(w.BatchSize), float64(w.OutputLength)
+	switch {
+	case out > 0 && strings.Contains(r.say("tokens_counted"), "input+output"): // tokens in and out over the time
+		total := out
+		if r.num("latency") == 0 && r.LatencyMs > 0 && math.Abs(math.Log(r.Throughput*r.LatencyMs/1e3/(b*(out+float64(w.SequenceLength))))) <
+			math.Abs(math.Log(r.Throughput*r.LatencyMs/1e3/(b*out))) {
+			total += float64(w.SequenceLength)
+		}
+		add("throughput", r.Throughput, predictor.RequestTime, b*copies*total, true)
+		add("latency", r.LatencyMs, predictor.RequestTime, 1e3, false)
+	case out > 0:
+		add("throughput", r.Throughput, predictor.RequestTime, b*copies*out, true)
+		add("latency", r.LatencyMs, predictor.RequestTime, 1e3, false)
+	default:
+		add("throughput", r.Throughput, predictor.TokenTime, b*copies, true)
+	}
+}
+
+// groupOf names what near-repeats share: the same design on the same device
+// in the same configuration, whatever the software's version, the submitter
+// and the round.
+func groupOf(k *Case) string {
+	r, w := k.Row, &k.W
+	device := r.Device
+	if w.Hardware != nil {
+		device = w.Hardware.Name
+	}
+	runtime := w.Runtime
+	parts := []string{k.Stem, device, r.Platform, runtime, string(w.Precision), r.Mode, strconv.Itoa(int(r.Batch)),
+		strconv.Itoa(int(r.SequenceIn)), strconv.Itoa(int(r.SequenceOut)), r.ImageSize, r.say("phase"), strconv.Itoa(int(k.Manner)),
+		strconv.Itoa(int(r.num("concurrency"))), strconv.Itoa(w.TensorParallel)}
+	return strings.Join(parts, "|")
+}

@@ -1,0 +1,22 @@
+package train
+
+import "slices"
+
+// med is the median; 0 of nothing.
+func med(xs []float64) float64 { return quantile(xs, 0.5) }
+
+// quantile interpolates between the order statistics of xs, which it leaves
+// as they are.
+func quantile(xs []float64, q float64) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	s := slices.Clone(xs)
+	slices.Sort(s)
+	at := q * float64(len(s)-1)
+	i := int(at)
+	if i+1 >= len(s) {
+		return s[len(s)-1]
+	}
+	return s[i] + (at-float64(i))*(s[i+1]-s[i])
+}

@@ -37,6 +37,9 @@ var loaded = sync.OnceValues(func() (*Catalog, error) {
 		return nil, err
 	}
 	c.models.stem = stem
+	for _, m := range c.models.all {
+		m.Stem = c.Stem(m)
+	}
 	c.ownDevices, _ = indexDevices(nil)
 	c.ownModels, _ = indexModels(nil)
 	return c, nil
@@ -239,6 +242,7 @@ func (c *Catalog) WithModel(models ...perf.Model) (*Catalog, error) {
 			return nil, err
 		}
 		m.Custom = true
+		m.Stem = c.Stem(&m)
 		m.Aliases = slices.Clone(m.Aliases)
 		all = slices.DeleteFunc(all, func(e *perf.Model) bool { return e.Name == m.Name })
 		all = append(all, &m)

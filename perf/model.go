@@ -8,6 +8,7 @@ type Model struct {
 	Family       string // "text_generation", "embedding", "vision", "detection", "audio", "multimodal", "diffusion", "recommendation", "other"
 	Kind         string // "encoder", "decoder", "encoder-decoder", "cnn", "vit", "diffusion", ...
 	Architecture string // the design it is one size of: "resnet", "convnext", "bert", "llama"
+	Stem         string // the design itself, over all zoos, input sizes and training recipes: "resnet50"
 	Aliases      []string
 
 	Params       float64 // parameters

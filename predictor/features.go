@@ -39,6 +39,11 @@ const (
 	Memory                      // bytes on one device
 )
 
+var quantityNames = [...]string{"step", "ttft", "tpot", "request", "memory"}
+
+// String is the quantity's name.
+func (q Quantity) String() string { return quantityNames[q] }
+
 // Input is what learning sees of one time: ratios that say where between the
 // physical bounds the step lies and what the model and device are like, and
 // the groups whose common effects it shares.
@@ -251,7 +256,7 @@ func precisionClass(p perf.Precision) string {
 
 func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]uint64) {
 	dev := w.Hardware.Name + "@" + string(w.Platform)
-	arch, stem := design(w.Facts), Stem(w.Facts.Name)
+	arch, stem := design(w.Facts), StemOf(w.Facts)
 	prec, mode, kind := precisionClass(w.Precision), string(w.Mode), w.Hardware.Kind
 	phase := string(rune('a' + int(q)))
 	manner := string(rune('0' + int(m)))

@@ -64,7 +64,7 @@ func Points(cases []Case) []Point {
 				}
 				j = len(pts)
 				at[id] = j
-				pts = append(pts, Point{In: in, Stem: predictor.Stem(k.W.Facts.Name), Case: k, Of: v.Of})
+				pts = append(pts, Point{In: in, Stem: k.Stem, Case: k, Of: v.Of})
 				ys = append(ys, nil)
 				groups[k.Group]++
 			}

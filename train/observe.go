@@ -100,7 +100,10 @@ func (o *Observer) Observe(r *Row) Case {
 	if m == nil || !m.Sized() {
 		k.Reason = strings.TrimPrefix(k.Reason+"; no facts of the model", "; ")
 	}
-	k.Stem = predictor.Stem(r.Model)
+	k.Stem = strings.ToLower(r.Model)
+	if m != nil {
+		k.Stem = predictor.StemOf(m)
+	}
 	if k.Reason != "" {
 		k.Group = groupOf(&k)
 		return k

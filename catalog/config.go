@@ -198,7 +198,7 @@ var (
 	// gatedTypes have a three-matrix feed-forward block (SwiGLU or GeGLU).
 	gatedTypes = []string{"llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "qwen3_next", "gemma", "gemma2", "gemma3", "gemma3_text",
 		"phi3", "phimoe", "internlm", "internlm2", "stablelm", "cohere", "cohere2", "glm", "glm4", "glm4_moe", "chatglm", "granite", "deepseek_v2", "deepseek_v3",
-		"gpt_oss", "minicpm", "minicpm3", "baichuan", "olmo", "olmo2", "exaone", "smollm3", "llama4_text", "nomic_bert", "modernbert", "aquila", "minimax_m2", "kimi_k2", "hunyuan_v1_moe", "dots1"}
+		"gpt_oss", "minicpm", "minicpm3", "baichuan", "olmo", "olmo2", "exaone", "smollm3", "llama4_text", "nomic_bert", "modernbert", "aquila", "minimax_m2", "kimi_k2", "hunyuan_v1_moe", "dots1", "dbrx", "jamba", "grok-1", "arctic"}
 	// untiedTypes keep their output matrix apart from the embedding unless the file says otherwise.
 	untiedTypes = []string{"llama", "mistral", "mixtral", "gpt_neox", "gptj", "codegen", "phi", "phi3", "phimoe", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "internlm",
 		"internlm2", "baichuan", "chatglm", "deepseek_v2", "deepseek_v3", "stablelm", "gpt_oss", "glm4_moe", "persimmon", "minicpm3", "llama4_text"}

@@ -197,7 +197,7 @@ func (b *block) count() (params, active float64) {
 		attention = q + h*float64(b.kvRank+b.rope) + float64(b.kvRank*b.Heads*(b.nope+b.vDim)) + float64(b.Heads*b.vDim)*h
 	}
 	matrices := 2.0
-	if b.GatedMLP || b.Experts > 0 {
+	if b.GatedMLP {
 		matrices = 3
 	}
 	dense := matrices * h * float64(b.Intermediate)

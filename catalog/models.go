@@ -25,7 +25,7 @@ func loadModels() (all []*perf.Model, stem map[string]string, err error) {
 		if err != nil {
 			return err
 		}
-		all = append(all, &perf.Model{
+		m := &perf.Model{
 			Name:         r.text("name"),
 			Family:       r.text("family"),
 			Kind:         r.text("kind"),
@@ -60,10 +60,16 @@ func loadModels() (all []*perf.Model, stem map[string]string, err error) {
 
 			Notes:  r.text("notes"),
 			Source: r.text("source"),
-		})
-		if design := r.text("design"); design != "" {
-			stem[r.text("name")] = design
 		}
+		if design := r.text("design"); design != "" {
+			stem[m.Name] = design
+		}
+		if s, ok := stem[m.Name]; ok {
+			complete(m, s)
+		} else {
+			complete(m, nameStem(m.Name))
+		}
+		all = append(all, m)
 		return nil
 	})
 	return all, stem, err

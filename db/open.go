@@ -18,7 +18,7 @@ import (
 
 // Options tune a database; the zero value is right for a server.
 type Options struct {
-	Threads     int    // of DuckDB; 0 = one for each core
+	Threads     int    // of DuckDB for one statement; 0 = 1: see DESIGN.md
 	MemoryLimit string // of DuckDB, "512MB"; empty = "2GB"
 	Window      int    // newest rows of a table kept in memory, at least; 0 = 1000
 }
@@ -109,9 +109,7 @@ func dsn(path string, o Options) (string, error) {
 	if o.MemoryLimit != "" {
 		v.Set("memory_limit", o.MemoryLimit)
 	}
-	if o.Threads > 0 {
-		v.Set("threads", strconv.Itoa(o.Threads))
-	}
+	v.Set("threads", strconv.Itoa(max(1, o.Threads)))
 	return path + "?" + v.Encode(), nil
 }
 

@@ -1,0 +1,178 @@
+package kernel
+
+import (
+	"strings"
+
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor/ops"
+)
+
+// Eager lists the kernels that PyTorch's eager mode launches for a step of a
+// transformer as Hugging Face's modelling code writes it (attn_implementation
+// "eager", versions 4.2x to 4.3x): what package ops lists, plus what no
+// compiler fuses away.
+//
+//   - Heads are split and merged by copies of the queries, keys, values and
+//     contexts: four a layer.
+//   - GPT-2's activation (gelu_new) is eight element-wise kernels, T5's
+//     normalisation three; OPT and T5 use ReLU.
+//   - Training adds dropout, on the probabilities and on both branches of a
+//     layer, a loss that passes over the logits eight times, and the backward
+//     pass of each kernel: two products for a product, and for the rest what
+//     its derivative reads and writes.
+//
+// The optimiser's update is part of a training step, as in ops.Train.
+func Eager(w perf.Workload, s ops.Step) []ops.Op {
+	forward := s
+	forward.Train, forward.Fused = false, false
+	e := eager{m: w.Facts, width: ops.Widths(w.Precision).Activation, train: s.Train}
+	for _, o := range ops.Of(w, forward) {
+		e.forward(o)
+	}
+	if !s.Train {
+		return e.list
+	}
+	for i := len(e.list) - 1; i >= 0; i-- {
+		e.backward(e.list[i])
+	}
+	for _, o := range ops.Of(w, s) {
+		if o.Class == ops.Update {
+			e.list = append(e.list, o)
+		}
+	}
+	return e.list
+}
+
+// eager lowers one list.
+type eager struct {
+	list  []ops.Op
+	m     *perf.Model
+	width float64
+	train bool
+}
+
+// stream appends an element-wise kernel over m x n elements that passes over
+// them so many times, executed as often as like.
+func (e *eager) stream(name, kind string, like ops.Op, m, n int, passes float64) {
+	elements := float64(m) * float64(n)
+	e.list = append(e.list, ops.Op{Class: ops.Elementwise, Name: name, Kind: kind, B: 1, M: m, N: n, FLOPs: elements,
+		Bytes: passes * elements * e.width, Count: like.Count, Launches: 1, Backward: like.Backward})
+}
+
+func (e *eager) forward(o ops.Op) {
+	switch {
+	case o.Class == ops.BatchedMatmul && strings.HasSuffix(o.Name, "_scores"):
+		for _, n := range [...]int{o.M, o.N, o.N, o.M} { // queries, keys, values, contexts
+			e.stream("heads", "copy", o, o.B*n, o.K, 2)
+		}
+		e.list = append(e.list, o)
+	case o.Class == ops.Softmax:
+		e.list = append(e.list, o)
+		e.dropout(o, o.M, o.N)
+	case o.Class == ops.Norm && e.m.Architecture == "t5":
+		e.stream(o.Name, "pow", o, o.M, o.N, 2)
+		e.stream(o.Name, "mul", o, o.M, o.N, 3)
+		e.stream(o.Name, "mul", o, o.M, o.N, 2)
+	case o.Class == ops.Elementwise && o.Kind == "gelu" && gpt2(e.m):
+		for _, k := range geluNew {
+			e.stream(o.Name, k.kind, o, o.M, o.N, k.passes)
+		}
+	case o.Class == ops.Elementwise && o.Kind == "gelu" && (e.m.Architecture == "opt" || e.m.Architecture == "t5"):
+		o.Kind = "relu"
+		e.list = append(e.list, o)
+	case o.Class == ops.Elementwise && strings.HasSuffix(o.Name, "residual"):
+		e.dropout(o, o.M, o.N)
+		e.list = append(e.list, o)
+	default:
+		e.list = append(e.list, o)
+	}
+}
+
+// gpt2 reports whether the model computes gelu_new from elementary functions.
+func gpt2(m *perf.Model) bool {
+	switch m.Architecture {
+	case "gpt2", "gpt_neo", "gpt-neo", "gptj", "gpt-j":
+		return true
+	}
+	return false
+}
+
+// geluNew is 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), one kernel for each
+// operation.
+var geluNew = [...]struct {
+	kind   string
+	passes float64
+}{{"pow", 2}, {"mul", 2}, {"add", 3}, {"mul", 2}, {"tanh", 2}, {"add", 2}, {"mul", 2}, {"mul", 3}}
+
+// dropout reads and writes the values and writes a mask of a byte each.
+func (e *eager) dropout(like ops.Op, m, n int) {
+	if e.train {
+		e.stream("dropout", "mul", like, m, n, 2+1/e.width)
+	}
+}
+
+// backward appends the derivative of a kernel.
+func (e *eager) backward(o ops.Op) {
+	o.Backward = true
+	passes := o.Bytes / (float64(o.M) * float64(o.N) * e.width) // of streams
+	switch o.Class {
+	case ops.Matmul:
+		dx, dw := o, o
+		dx.Name, dx.N, dx.K = o.Name+"_dx", o.K, o.N // out[m,n] = in[m,k] w[k,n]: din = dout w'
+		dw.Name, dw.M, dw.K, dw.WeightBytes = o.Name+"_dw", o.K, o.M, 0
+		if o.Name == "logits" {
+			e.stream("loss", "add", o, o.M, o.N, 8)
+		} else {
+			e.stream(o.Name+"_dbias", "add", o, o.M, o.N, 1)
+		}
+		e.list = append(e.list, dx, dw)
+	case ops.BatchedMatmul:
+		da, db := o, o
+		da.Name, da.N, da.K = o.Name+"_da", o.K, o.N
+		db.Name, db.M, db.K = o.Name+"_db", o.K, o.M
+		e.list = append(e.list, da, db)
+	case ops.Softmax:
+		o.Bytes *= 1.5 // the probabilities and their gradient are read
+		e.list = append(e.list, o)
+	case ops.Norm:
+		o.Bytes *= 2.5 // one kernel for the input's gradient (3 passes), one for the parameters' (2)
+		o.Launches++
+		e.list = append(e.list, o)
+	case ops.Embedding:
+		e.list = append(e.list, o)
+		e.stream("embedding_zero", "copy", o, e.m.Vocab, e.m.Hidden, 1)
+	case ops.Elementwise:
+		switch {
+		case o.Kind == "add" && passes < 2.5: // of a constant: the gradient passes
+		case o.Kind == "mul" && passes > 2.5: // one product for each factor
+			e.list = append(e.list, o, o)
+		case o.Kind == "add", o.Kind == "copy", o.Kind == "mul", o.Kind == "div":
+			e.list = append(e.list, o) // a sum where branches meet, or the same again
+		default: // the saved input or output is read as well
+			o.Bytes *= 1.5
+			e.list = append(e.list, o)
+		}
+	}
+}
+
+// Step is how long a list of operations takes on d in precision p, in seconds, when
+// the host takes launch seconds to launch a kernel and the device waits for it
+// where that is longer than the kernel, and the shares of it.
+func (m *Model) Step(list []ops.Op, d *perf.Device, p perf.Precision, launch float64) (float64, perf.Shares) {
+	var total float64
+	var s perf.Shares
+	for i := range list {
+		o := &list[i]
+		t, part := m.Time(o, d, p)
+		wall := max(t, launch*o.Launches)
+		total += wall * o.Count
+		s.Compute += part.Compute * t * o.Count
+		s.MemoryBandwidth += part.MemoryBandwidth * t * o.Count
+	}
+	if total > 0 {
+		s.Compute /= total
+		s.MemoryBandwidth /= total
+		s.Overhead = 1 - s.Compute - s.MemoryBandwidth
+	}
+	return total, s
+}

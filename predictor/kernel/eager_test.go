@@ -1,0 +1,71 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor/ops"
+)
+
+var gpt2Large = &perf.Model{Name: "gpt2-large", Family: "text_generation", Kind: "decoder", Architecture: "gpt2", Params: 774e6,
+	Layers: 36, Hidden: 1280, Intermediate: 5120, Heads: 20, KVHeads: 20, Vocab: 50257, MaxPosition: 1024}
+
+func workload(batch, tokens int) perf.Workload {
+	return perf.Workload{Config: perf.Config{BatchSize: batch, SequenceLength: tokens, Precision: perf.FP32}, Facts: gpt2Large}
+}
+
+func productFLOPs(list []ops.Op) (sum float64) {
+	for _, o := range list {
+		if product(o.Class) {
+			sum += o.FLOPs * o.Count
+		}
+	}
+	return sum
+}
+
+func TestEagerComputesWhatTheModelDoes(t *testing.T) {
+	w := workload(4, 1024)
+	plain, eager, training := ops.Of(w, ops.Forward(w)), Eager(w, ops.Forward(w)), Eager(w, ops.Train(w))
+	if a, b := productFLOPs(plain), productFLOPs(eager); a != b {
+		t.Errorf("products of a forward pass: %g FLOP eager, %g listed", b, a)
+	}
+	if r := productFLOPs(training) / productFLOPs(eager); math.Abs(r-3) > 1e-9 {
+		t.Errorf("products of a training step are %.3f forward passes, want 3", r)
+	}
+	if a, b := ops.Sum(plain).Bytes, ops.Sum(eager).Bytes; b < 1.2*a || b > 3*a {
+		t.Errorf("eager moves %.2f times the bytes of a fused list", b/a)
+	}
+}
+
+// The shapes of a backward pass: every product of gradients has the forward
+// product's size, and writes what was read.
+func TestBackwardShapes(t *testing.T) {
+	w := workload(2, 512)
+	for _, o := range Eager(w, ops.Train(w)) {
+		if !product(o.Class) {
+			continue
+		}
+		if f := 2 * float64(o.B) * float64(o.M) * float64(o.N) * float64(o.K); math.Abs(f/o.FLOPs-1) > 1e-9 {
+			t.Errorf("%s: %d x %d x %d x %d is %g FLOP, not %g", o.Name, o.B, o.M, o.N, o.K, f, o.FLOPs)
+		}
+	}
+}
+
+func TestStepWaitsForTheHost(t *testing.T) {
+	d := device(1)
+	w := workload(1, 16)
+	list := Eager(w, ops.Forward(w))
+	launches := ops.Sum(list).Launches
+	var m *Model
+	if got, _ := m.Step(list, d, perf.FP32, 1e-3); got < 1e-3*launches {
+		t.Errorf("%.3g s for %g launches of 1 ms", got, launches)
+	}
+	free, s := m.Step(list, d, perf.FP32, 0)
+	if sum := s.Compute + s.MemoryBandwidth + s.Overhead; math.Abs(sum-1) > 1e-9 {
+		t.Errorf("shares %+v", s)
+	}
+	if got, _ := m.Step(list, d, perf.FP32, 1e-9); math.Abs(got/free-1) > 1e-3 {
+		t.Errorf("%g s with a host that costs nothing, %g s without one", got, free)
+	}
+}

@@ -1,0 +1,77 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/perfcast/perfcast/predictor/boost"
+)
+
+// Fit learns the utilisation from measured operations. Rows that say nothing
+// (no device facts, no time, mostly launch latency) are passed over, and sets
+// measured on a throttled device are screened out. progress, when not nil, is
+// called as the fit advances. The same rows give the same model.
+func Fit(rows []Row, progress func(done, total int)) (*Model, error) {
+	timings := timings(rows)
+	products, streams := samplesOf(rows, timings, true), samplesOf(rows, timings, false)
+	if len(products) == 0 || len(streams) == 0 {
+		return nil, errors.New("kernel: matrix products and memory-bound operations are both needed to learn from")
+	}
+	m := &Model{levels: map[string]level{}}
+	m.timed = typical(timings)
+	m.fitLevels(products, streams)
+	products, streams = thin(m.screen(products)), thin(streams)
+	var err error
+	step := func(at int) func(done, total int) {
+		if progress == nil {
+			return nil
+		}
+		return func(done, total int) { progress(at*total+done, 2*total) }
+	}
+	if m.product, err = m.fitShape(products, productFeatures, step(0)); err != nil {
+		return nil, fmt.Errorf("kernel: matrix products: %w", err)
+	}
+	if m.stream, err = m.fitShape(streams, streamFeatures, step(1)); err != nil {
+		return nil, fmt.Errorf("kernel: memory-bound operations: %w", err)
+	}
+	return m, nil
+}
+
+// typical is the middle of the devices' timings.
+func typical(timings map[string]*timing) timed {
+	var event, least []float64
+	for _, t := range timings {
+		event = append(event, t.event)
+		for _, l := range t.least {
+			least = append(least, l)
+		}
+	}
+	if len(event) == 0 {
+		return timed{}
+	}
+	return timed{median(event), median(least)}
+}
+
+// fitShape learns what is left once the levels are taken out. Trees are few
+// and shallow: a prediction costs some twenty operations and has 50 µs.
+func (m *Model) fitShape(list []sample, features int, progress func(done, total int)) (*boost.Model, error) {
+	n := len(list)
+	if n == 0 {
+		return nil, errors.New("no rows are left after screening")
+	}
+	x, y, w := make([][]float64, n), make([]float64, n), make([]float64, n)
+	flat := make([]float64, n*features)
+	for i := range list {
+		s := &list[i]
+		x[i] = flat[i*features : (i+1)*features : (i+1)*features]
+		if product(s.Op.Class) {
+			productInputs(x[i], &s.Op, s.Device, s.Precision, s.bound)
+		} else {
+			streamInputs(x[i], &s.Op, s.Device, s.Precision, s.bound)
+		}
+		y[i] = s.log - m.levelOf(s.Device).at(&s.Op, s.bound)
+		w[i] = s.weight
+	}
+	return boost.Fit(x, y, w, boost.Options{Loss: boost.Absolute, Trees: 80, MaxLeaves: 40, MaxDepth: 7,
+		LearningRate: 0.15, MinChildWeight: 40, L2: 10, Columns: 0.7, Rows: 0.8, Seed: 1, Progress: progress})
+}

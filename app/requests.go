@@ -267,7 +267,7 @@ func (r ModelRequest) run(_ context.Context, a *App, step step) (outcome, error)
 	step(0.1, "Initializing ML model storage")
 	step(0.3, "Loading serialized model")
 	m := r.Model
-	m.ID, m.Time, m.Active = db.NewID("model"), a.clock(), false
+	m.ID, m.Time, m.Active, m.ArtefactBytes = db.NewID("model"), a.clock(), false, len(m.Artefact)
 	step(0.6, "Storing ML model")
 	return outcome{result: m, records: db.Batch{Models: []perf.PredictionModel{m}}}, nil
 }

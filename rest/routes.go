@@ -1,0 +1,248 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/perfcast/perfcast/app"
+	"github.com/perfcast/perfcast/document"
+	"github.com/perfcast/perfcast/perf"
+)
+
+// routes is the documented API.
+func routes() []route {
+	return []route{
+		start(route{path: Prefix + "/predict-hardware", id: "predictHardware", summary: "Recommend hardware for a model",
+			doc: "The result ranks the platforms that qualify and says why. With predict_performance it also holds the prediction for the first."},
+			PredictHardwareRequest.job),
+		start(route{path: Prefix + "/predict-performance", id: "predictPerformance", summary: "Predict throughput, latency and memory",
+			doc: "The result holds one prediction for each platform, with its 90 % interval and what it rests on."},
+			PredictPerformanceRequest.job),
+		start(route{path: Prefix + "/record-measurement", id: "recordMeasurement", summary: "Record a measurement and compare it",
+			doc: "It is compared with the prediction it names or the newest one of exactly its configuration; without one, with the prediction that would have been given."},
+			RecordMeasurementRequest.job),
+		start(route{path: Prefix + "/analyze-predictions", id: "analyzePredictions", summary: "Summarise how far predictions were off"},
+			AnalyzePredictionsRequest.job),
+		start(route{path: Prefix + "/record-feedback", id: "recordFeedback", summary: "Say how a recommendation turned out",
+			doc: "A later word about the same recommendation replaces the earlier one."},
+			RecordFeedbackRequest.job),
+		start(route{path: Prefix + "/store-model", id: "storeModel", summary: "Store a prediction model",
+			doc: "An artefact is accepted in perfcast's own format only. serialized_model_path is a label: the server never opens it.", limit: artefactLimit},
+			StoreModelRequest.job),
+		start(route{path: Prefix + "/generate-matrix", id: "generateMatrix", summary: "Predict every combination of models, platforms, batch sizes and precisions"},
+			GenerateMatrixRequest.job),
+		start(route{path: Prefix + "/generate-sample-data", id: "generateSampleData", summary: "Fill the lists with sample data",
+			doc: "All of it is marked as sample data and kept out of accuracy and learning."},
+			GenerateSampleDataRequest.job),
+
+		handle(route{method: http.MethodGet, path: Prefix + "/task/{task_id}", id: "getTask", summary: "The state of a task",
+			doc:      "Waits a moment for a running task, so that a client which polls once and then sleeps is not punished.",
+			statuses: []int{http.StatusNotFound}}, getTask),
+
+		list(route{path: Prefix + "/recommendations", id: "listRecommendations", summary: "The newest recommendations"}, recommendations),
+		list(route{path: Prefix + "/predictions", id: "listPredictions", summary: "The newest predictions"}, predictions),
+		list(route{path: Prefix + "/measurements", id: "listMeasurements", summary: "The newest measurements"}, measurements),
+		list(route{path: Prefix + "/models", id: "listModels", summary: "The newest prediction models"}, models),
+		list(route{path: Prefix + "/feature-importance", id: "listFeatureImportance", summary: "What prediction models look at",
+			doc: "Ordered by model_id, rank and falling score."}, featureImportance),
+
+		handle(route{method: http.MethodGet, path: "/health", id: "health", summary: "Whether the server works"}, health),
+		handle(route{method: http.MethodGet, path: Prefix + "/health", id: "healthBelowPrefix", summary: "The same as /health"}, health),
+	}
+}
+
+// TaskParameters name a task.
+type TaskParameters struct {
+	TaskID string `json:"task_id" in:"path" doc:"as the POST answered it"`
+}
+
+func getTask(ctx context.Context, h *handler, in TaskParameters) (document.TaskBody, error) {
+	t, err := h.app.Task(ctx, in.TaskID, h.wait)
+	if err != nil && perf.AsError(err).Code == perf.CodeNotFound {
+		err = perf.NotFound("Task not found")
+	}
+	return document.Task(t), err
+}
+
+// RecommendationParameters filter recommendations.
+type RecommendationParameters struct {
+	ModelName   string `json:"model_name,omitempty"`
+	ModelFamily string `json:"model_family,omitempty"`
+	Hardware    string `json:"hardware,omitempty" doc:"the primary recommendation"`
+	Accepted    *bool  `json:"accepted,omitempty"`
+	Window
+	Limit
+}
+
+func recommendations(ctx context.Context, a *app.App, in RecommendationParameters) (document.RecommendationList, error) {
+	f := filter{app: a}
+	f.model(in.ModelName)
+	f.text("model_family", in.ModelFamily)
+	f.text("hardware_platform", in.Hardware)
+	if in.Accepted != nil {
+		f.where("was_accepted", app.Eq, *in.Accepted)
+	}
+	return newest(ctx, &f, in.Window, in.Limit, a.Recommendations, document.Recommendations)
+}
+
+// PredictionParameters filter predictions.
+type PredictionParameters struct {
+	ModelName   string `json:"model_name,omitempty"`
+	ModelFamily string `json:"model_family,omitempty"`
+	Hardware    string `json:"hardware,omitempty"`
+	BatchSize   int    `json:"batch_size,omitempty" min:"-1000000000" max:"1000000000" doc:"0 = any"`
+	Limit
+}
+
+func predictions(ctx context.Context, a *app.App, in PredictionParameters) (document.PredictionList, error) {
+	f := filter{app: a}
+	f.model(in.ModelName)
+	f.text("model_family", in.ModelFamily)
+	f.text("hardware_platform", in.Hardware)
+	f.number("batch_size", in.BatchSize)
+	return newest(ctx, &f, Window{}, in.Limit, a.Predictions, document.Predictions)
+}
+
+// MeasurementParameters filter measurements.
+type MeasurementParameters struct {
+	ModelName   string `json:"model_name,omitempty"`
+	ModelFamily string `json:"model_family,omitempty"`
+	Hardware    string `json:"hardware,omitempty"`
+	BatchSize   int    `json:"batch_size,omitempty" min:"-1000000000" max:"1000000000" doc:"0 = any"`
+	Window
+	Limit
+}
+
+func measurements(ctx context.Context, a *app.App, in MeasurementParameters) (document.MeasurementList, error) {
+	f := filter{app: a}
+	f.model(in.ModelName)
+	f.text("model_family", in.ModelFamily)
+	f.text("hardware_platform", in.Hardware)
+	f.number("batch_size", in.BatchSize)
+	return newest(ctx, &f, in.Window, in.Limit, a.Measurements, document.Measurements)
+}
+
+// ModelParameters filter prediction models.
+type ModelParameters struct {
+	ModelType    string `json:"model_type,omitempty"`
+	TargetMetric string `json:"target_metric,omitempty"`
+	Hardware     string `json:"hardware,omitempty"`
+	ModelFamily  string `json:"model_family,omitempty"`
+	Limit
+}
+
+func models(ctx context.Context, a *app.App, in ModelParameters) (document.ModelList, error) {
+	f := filter{app: a}
+	f.text("model_type", in.ModelType)
+	f.text("target_metric", in.TargetMetric)
+	f.text("hardware_platform", in.Hardware)
+	f.text("model_family", in.ModelFamily)
+	return newest(ctx, &f, Window{}, in.Limit, a.PredictionModels, document.Models)
+}
+
+// FeatureImportanceParameters filter feature importances.
+type FeatureImportanceParameters struct {
+	ModelID     string `json:"model_id,omitempty"`
+	FeatureName string `json:"feature_name,omitempty"`
+	Method      string `json:"method,omitempty"`
+	Limit       int    `json:"limit,omitempty" default:"100" min:"0" max:"1000" doc:"most rows"`
+}
+
+func featureImportance(ctx context.Context, a *app.App, in FeatureImportanceParameters) (document.FeatureImportanceList, error) {
+	f := filter{app: a}
+	f.text("model_id", in.ModelID)
+	f.text("feature_name", in.FeatureName)
+	f.text("method", in.Method)
+	f.query.Sort = []app.Sort{{Column: "model_id"}, {Column: "rank"}, {Column: "importance_score", Desc: true}}
+	return newest(ctx, &f, Window{}, Limit{in.Limit}, a.FeatureImportances, document.FeatureImportances)
+}
+
+// Limit bounds a page.
+type Limit struct {
+	Limit int `json:"limit,omitempty" default:"10" min:"0" max:"1000" doc:"most rows"`
+}
+
+// Window bounds rows to the last days.
+type Window struct {
+	Days int `json:"days,omitempty" min:"-100000" max:"100000" doc:"look back so many days; 0 = no bound; negative = an empty window"`
+}
+
+// filter gathers the conditions of a list. What is empty or 0 filters nothing.
+type filter struct {
+	app   *app.App
+	query app.Query
+}
+
+func (f *filter) where(column string, op app.Op, value any) {
+	f.query = f.query.Where(column, op, value)
+}
+
+func (f *filter) text(column, value string) {
+	if value != "" {
+		f.where(column, app.Eq, value)
+	}
+}
+
+func (f *filter) number(column string, value int) {
+	if value != 0 {
+		f.where(column, app.Eq, value)
+	}
+}
+
+// model filters by a model under the name given or the one it is stored under.
+func (f *filter) model(name string) {
+	if name == "" {
+		return
+	}
+	if m, err := f.app.Model(name); err == nil && m.Name != name {
+		f.where("model_name", app.In, []string{name, m.Name})
+		return
+	}
+	f.where("model_name", app.Eq, name)
+}
+
+// newest is a page of rows as a body.
+func newest[T, Out any](ctx context.Context, f *filter, w Window, l Limit, rows func(context.Context, app.Query) (*app.Page[T], error), body func([]T) Out) (Out, error) {
+	f.query.Limit = l.Limit
+	switch {
+	case w.Days < 0:
+		f.query.Limit = 0
+	case w.Days > 0:
+		f.where("created_at", app.Ge, time.Now().AddDate(0, 0, -w.Days))
+	}
+	page, err := rows(ctx, f.query)
+	if err != nil {
+		var none Out
+		return none, err
+	}
+	return body(page.Values()), nil
+}
+
+// HealthBody says whether the server works.
+type HealthBody struct {
+	Status    string         `json:"status"`
+	Timestamp string         `json:"timestamp"`
+	Services  HealthServices `json:"services"`
+	DuckDB    bool           `json:"duckdb_available"`
+	Predictor bool           `json:"hardware_model_predictor_available"`
+}
+
+// HealthServices are the parts of the documented server.
+type HealthServices struct {
+	Repository      bool `json:"repository"`
+	HardwareAdapter bool `json:"hardware_adapter"`
+	MLAdapter       bool `json:"ml_adapter"`
+}
+
+// health reads a row from the database and takes a prediction, so that what it
+// says is so.
+func health(ctx context.Context, h *handler, _ struct{}) (HealthBody, error) {
+	_, dbErr := h.app.Predictions(ctx, app.Query{Limit: 1})
+	b := HealthBody{Status: "ok", Timestamp: document.Timestamp(time.Now()), DuckDB: dbErr == nil, Predictor: true}
+	b.Services = HealthServices{Repository: b.DuckDB, HardwareAdapter: b.Predictor, MLAdapter: b.Predictor}
+	if !b.DuckDB {
+		b.Status = "degraded"
+	}
+	return b, nil
+}

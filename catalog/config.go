@@ -43,6 +43,9 @@ func ParseConfig(name string, data []byte) (perf.Model, error) {
 		return perf.Model{}, k.err
 	}
 	m.Family = Family(m)
+	if m.Stem = dimensionStem(&m); m.Stem == "" {
+		m.Stem = nameStem(m.Name)
+	}
 	if err := CheckModel(m); err != nil {
 		return perf.Model{}, err
 	}

@@ -177,3 +177,11 @@ func drivable(d *perf.Device, p perf.Platform) bool {
 
 // platformOrder is the order in which a name without a platform is looked up.
 var platformOrder = []perf.Platform{perf.CUDA, perf.ROCm, perf.MPS, "xpu", "tpu", "neuron", "hpu", perf.CPU}
+
+// Part names the silicon behind a device over boards, phones and spellings: a
+// Galaxy S24 and a Snapdragon 8 Gen 3 development kit are one part. It is made
+// of the facts that set the speed, so two devices of one part are one to a
+// predictor that sees facts only; splits that hold devices out hold parts out.
+func Part(d *perf.Device) string {
+	return fmt.Sprintf("%s %.3g %.3g %.3g %.3g %.3g %d", strings.ToLower(d.Vendor), d.FP32/1e9, d.FP16/1e9, d.BF16/1e9, d.Int8/1e9, d.MemoryBandwidth/1e9, d.Cores)
+}

@@ -12,9 +12,10 @@ import (
 // snapshot is what has been recorded, immutable: a prediction reads one
 // without a lock.
 type snapshot struct {
-	exact hamt[record] // by Config.Key
-	count int          // measurements applied
-	last  string       // id of the last one applied
+	exact   hamt[string, record]  // by Config.Key
+	effects hamt[uint64, updated] // by group, where a measurement changed what training knew
+	count   int                   // measurements applied
+	last    string                // id of the last one applied
 }
 
 func (s *snapshot) version(hash string) string {
@@ -119,6 +120,9 @@ func (p *Predictor) Learn(w perf.Workload, m perf.Measurement) (Verdict, error) 
 		v.Reason = ""
 		next.kept = append(next.kept, o)
 		s.count, s.last = s.count+1, o.id
+		for _, h := range next.kept[len(r.kept):] { // those released, and this one
+			p.apply(&s, w, h)
+		}
 	}
 	next.kept = next.kept[max(0, len(next.kept)-maxRepeats):]
 	next.held = next.held[max(0, len(next.held)-maxRepeats):]
@@ -143,6 +147,7 @@ func (p *Predictor) Confirm(w perf.Workload, id string) bool {
 	}
 	next := record{kept: append(slices.Clone(r.kept), r.held[i]), held: slices.Delete(slices.Clone(r.held), i, i+1)}
 	s.exact, s.count, s.last = s.exact.with(w.Key(), next), s.count+1, id
+	p.apply(&s, w, r.held[i])
 	p.seen.Store(&s)
 	return true
 }
@@ -246,6 +251,7 @@ func (s *snapshot) answer(out *perf.Prediction, w perf.Workload) {
 	if xs := pick(func(o observation) float64 { return o.output }); len(xs) > 0 && out.OutputTokensPerSec != nil {
 		*out.OutputTokensPerSec = robust(xs)
 	}
+	out.Evidence = nil
 	out.Basis, out.Distance = perf.BasisMeasured, perf.DistanceCovered
 	out.Warnings = slices.DeleteFunc(out.Warnings, func(w perf.Warning) bool { return w.Code == "FAR_FROM_DATA" })
 	for i := len(of) - 1; i >= 0 && len(out.Evidence) < 8; i-- {

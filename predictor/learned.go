@@ -1,6 +1,8 @@
 package predictor
 
 import (
+	"math"
+
 	"github.com/perfcast/perfcast/predictor/boost"
 )
 
@@ -17,6 +19,12 @@ type Learned struct {
 	Effects map[uint64]Effect
 	Tau     [NumGroups]float64 // standard deviation of each kind's effects
 	Noise   float64            // of single points around all effects
+
+	// The interval: the error's typical size as trees see it (Scale predicts
+	// its logarithm from x, the state of knowledge and the effects' variance),
+	// times what covers 90 % of held-out groups in that state.
+	Scale     *boost.Model
+	Low, High [NumStates]float64
 }
 
 // Effect is what a group's members have in common beyond what f says, in
@@ -24,6 +32,21 @@ type Learned struct {
 type Effect struct {
 	Mean, Variance float32
 }
+
+// State is what training knew of a question.
+type State uint8
+
+// The states of knowledge.
+const (
+	KnownCell   State = iota // this design on this device in this runtime and precision
+	KnownBoth                // design and device, not together
+	NewModel                 // the device, not the design
+	NewDevice                // the design, not the device
+	NewBoth                  // neither
+	NumStates   = 5
+	uncertain   = 0.7 // ln of the factor either way where nothing was calibrated
+	scaleInputs = 2   // inputs of Scale besides the features
+)
 
 // Fold is which fold's trees answer for a design.
 func Fold(stem string, folds int) int { return int(hash("fold", stem) >> 8 % uint64(folds)) }
@@ -42,4 +65,37 @@ func (l *Learned) Utilisation(in *Input, stem string) (mean, variance float64) {
 		}
 	}
 	return mean, variance
+}
+
+// State is what the training data knew of the question.
+func (l *Learned) State(in *Input) State {
+	has := func(t int) bool { _, ok := l.Effects[in.Groups[t]]; return ok }
+	switch stem, device := has(groupStem), has(groupDevice); {
+	case has(groupCell):
+		return KnownCell
+	case stem && device:
+		return KnownBoth
+	case device:
+		return NewModel
+	case stem:
+		return NewDevice
+	}
+	return NewBoth
+}
+
+// ScaleInput is what Scale predicts from.
+func ScaleInput(in *Input, s State, variance float64) []float64 {
+	x := make([]float64, 0, len(in.X)+scaleInputs)
+	return append(append(x, in.X...), float64(s), math.Log(variance)/2)
+}
+
+// Interval is how far ln(time) may lie below and above its estimate, with 90 %
+// confidence.
+func (l *Learned) Interval(in *Input, variance float64) (low, high float64) {
+	s := l.State(in)
+	if l.Scale == nil {
+		return uncertain, uncertain
+	}
+	scale := math.Exp(l.Scale.Predict(ScaleInput(in, s, variance)))
+	return scale * l.Low[s], scale * l.High[s]
 }

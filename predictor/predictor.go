@@ -13,22 +13,46 @@ import (
 // Predictor answers workloads. It is safe for concurrent use: a prediction
 // reads one immutable snapshot of what has been recorded.
 type Predictor struct {
-	hash string                   // of the artefact; "physical" without one
-	seen atomic.Pointer[snapshot] // what the operator's measurements taught
-	mu   sync.Mutex               // one Learn at a time
+	hash string // of the artefact; "physical" without one
+	a    *Artefact
+	from map[[2]string][]SourceGroup // provenance by design and device
+	seen atomic.Pointer[snapshot]    // what the operator's measurements taught
+	mu   sync.Mutex                  // one Learn at a time
 }
 
 // New makes a predictor from an artefact's bytes, which it refuses when their
 // magic, version or checksum is wrong. Without bytes it answers from physics
 // alone.
 func New(artefact []byte) (*Predictor, error) {
-	p := &Predictor{hash: "physical"}
+	p := &Predictor{hash: "physical", a: &Artefact{}, from: map[[2]string][]SourceGroup{}}
 	p.seen.Store(&snapshot{})
+	if len(artefact) == 0 {
+		return p, nil
+	}
+	a, err := Decode(artefact)
+	if err != nil {
+		return nil, err
+	}
+	p.a, p.hash = a, fingerprint(artefact)
+	for _, g := range a.Provenance.Groups {
+		key := [2]string{g.Stem, g.Name}
+		p.from[key] = append(p.from[key], g)
+	}
 	return p, nil
 }
 
-// Default is the predictor of the artefact embedded in the program.
-func Default() (*Predictor, error) { return New(nil) }
+// NewFrom makes a predictor from an artefact at hand, under a name of its own.
+func NewFrom(a *Artefact, name string) *Predictor {
+	p := &Predictor{hash: name, a: a}
+	p.seen.Store(&snapshot{})
+	return p
+}
+
+// Default is a predictor with the artefact embedded in the program.
+func Default() (*Predictor, error) { return New(embedded) }
+
+// Embedded is the artefact in the program, as Train wrote it.
+func Embedded() []byte { return embedded }
 
 // Version names what answers: the artefact's hash and the last measurement
 // applied. Equal versions answer equal requests with equal bytes.
@@ -128,7 +152,7 @@ func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
 	seen := p.seen.Load()
 	out := perf.Prediction{Config: w.Config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
 	memory(&out, w, rt)
-	p.times(&out, w, rt, pk)
+	p.times(&out, w, rt, pk, seen)
 	p.explain(&out, w, rt, pk)
 	seen.answer(&out, w)
 	return out, nil
@@ -151,39 +175,83 @@ func memory(out *perf.Prediction, w perf.Workload, rt *Runtime) {
 }
 
 // times fills in how long steps take.
-func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak) {
-	ph := phaseForward
-	if w.Mode == perf.Training {
-		ph = phaseTrain
-	}
-	c := cost(w, rt, pk, ph)
-	out.Attainable, out.Shares, out.Basis = c.Attainable, c.shares(), perf.BasisPhysical
-	out.Latency = p.estimate(c)
-	replicas := float64(max(1, w.Devices/(w.TensorParallel*w.PipelineParallel)))
-	if w.Mode == perf.Training {
-		replicas = float64(w.Devices)
-	}
-	out.Throughput = out.Latency.Invert(float64(w.BatchSize) * replicas)
+func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) {
+	step := p.time(w, rt, pk, StepTime, Plain, seen)
+	out.Attainable, out.Shares, out.Basis, out.Distance = step.attainable, step.shares, step.basis, step.distance
+	out.Latency = step.Estimate
+	p.evidence(out, w, step.ids)
+	copies := float64(replicas(w))
+	out.Throughput = out.Latency.Invert(float64(w.BatchSize) * copies)
 	if !w.Facts.Generates() || w.Mode == perf.Training {
 		return
 	}
-	ttft := out.Latency
-	tpot := p.estimate(cost(w, rt, pk, phaseDecode))
+	ttft := step.Estimate
+	tpot := p.time(w, rt, pk, TokenTime, Plain, seen).Estimate
 	inFlight := float64(w.BatchSize)
 	if w.Concurrency > 0 {
 		inFlight = float64(w.Concurrency)
 	}
-	rate := tpot.Invert(inFlight * replicas)
+	rate := tpot.Invert(inFlight * copies)
 	out.TTFT, out.TPOT, out.OutputTokensPerSec = &ttft, &tpot, &rate
-	if n := float64(w.OutputLength - 1); w.OutputLength > 0 {
-		out.EndToEnd = &perf.Estimate{Value: ttft.Value + n*tpot.Value, Low: ttft.Low + n*tpot.Low, High: ttft.High + n*tpot.High}
+	if w.OutputLength > 0 {
+		whole := p.time(w, rt, pk, RequestTime, Plain, seen).Estimate
+		out.EndToEnd = &whole
 	}
 }
 
-// estimate is a step's time with its interval.
-func (p *Predictor) estimate(c Cost) perf.Estimate {
-	v := math.Max(c.Stated, c.Attainable)
-	return perf.Estimate{Value: v, Low: math.Max(v/3, math.Min(v, c.Attainable)), High: v * 3}
+// timed is a time with what is known of it.
+type timed struct {
+	perf.Estimate
+	attainable float64
+	ideal      float64 // at the datasheet's rates
+	shares     perf.Shares
+	basis      perf.Basis
+	distance   perf.Distance
+	ids        []string // of the recorded measurements that moved it
+}
+
+// time is how long a quantity of the workload takes.
+func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner, seen *snapshot) timed {
+	in := inputOf(w, rt, pk, q, m)
+	c := &in.Cost
+	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(), basis: perf.BasisPhysical, distance: perf.DistanceFar}
+	mean, low, high := 0.0, math.Log(3), math.Log(3)
+	if p.a.Learned != nil {
+		o := p.utilisation(&in, w, seen)
+		mean, low, high, t.basis, t.distance, t.ids = o.mean, o.low, o.high, perf.BasisLearned, distances[o.state], o.ids
+		if len(o.ids) > 0 {
+			t.basis = perf.BasisNeighbour
+		}
+	}
+	v := c.Stated * math.Exp(mean)
+	t.Value = math.Max(v, c.Attainable)
+	t.Low = math.Max(math.Min(v*math.Exp(-low), t.Value), c.Attainable)
+	t.High = math.Max(v*math.Exp(high), t.Value)
+	return t
+}
+
+// distances to the data by what training knew.
+var distances = [NumStates]perf.Distance{
+	KnownCell: perf.DistanceCovered, KnownBoth: perf.DistanceCovered,
+	NewModel: perf.DistanceExtrapolated, NewDevice: perf.DistanceExtrapolated, NewBoth: perf.DistanceFar,
+}
+
+// evidence names what the answer rests on: the operator's own measurements,
+// then the largest groups of training data about this design on this device.
+func (p *Predictor) evidence(out *perf.Prediction, w perf.Workload, ids []string) {
+	for i := len(ids) - 1; i >= 0; i-- {
+		out.Evidence = append(out.Evidence, perf.Evidence{ID: ids[i], Source: "recorded", Count: 1, Weight: 1 / float64(len(ids))})
+	}
+	total := 0
+	groups := p.from[[2]string{StemOf(w.Facts), w.Hardware.Name}]
+	for _, g := range groups {
+		total += g.Count
+	}
+	for _, g := range groups[:min(5, len(groups))] {
+		f := p.a.Provenance.Files[g.File]
+		out.Evidence = append(out.Evidence, perf.Evidence{Source: f.Source + "/" + f.Path + "@" + f.Commit, Model: g.Stem, Device: g.Name,
+			Count: g.Count, Weight: float64(g.Count) / float64(total)})
+	}
 }
 
 // explain fills in warnings and assumptions.

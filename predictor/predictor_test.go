@@ -249,7 +249,7 @@ func TestConfirmReleases(t *testing.T) {
 
 func TestHamtIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var h hamt[int]
+		var h hamt[string, int]
 		want := map[string]int{}
 		n := rapid.IntRange(0, 400).Draw(t, "n")
 		for i := range n {

@@ -27,13 +27,14 @@ type Options struct {
 	Columns, Rows       float64
 	MinChild            float64
 	Monotone            bool
+	Calibrate           bool
 	Sweeps              int
 	Progress            func(stage string, done, total int)
 }
 
 // DefaultOptions are those of the embedded artefact.
 func DefaultOptions() Options {
-	return Options{Folds: 4, Trees: 150, Depth: 7, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, Monotone: true, Sweeps: 25}
+	return Options{Folds: 4, Trees: 150, Depth: 7, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, Monotone: true, Calibrate: true, Sweeps: 25}
 }
 
 // Points makes training examples of cases: one for each quantity of each

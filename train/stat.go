@@ -1,6 +1,9 @@
 package train
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // med is the median; 0 of nothing.
 func med(xs []float64) float64 { return quantile(xs, 0.5) }
@@ -19,4 +22,23 @@ func quantile(xs []float64, q float64) float64 {
 		return s[len(s)-1]
 	}
 	return s[i] + (at-float64(i))*(s[i+1]-s[i])
+}
+
+// weightedQuantile is the least x below or at which a share q of the weight
+// lies; 0 of nothing.
+func weightedQuantile(xs, w []float64, q float64) float64 {
+	order := make([]int, len(xs))
+	total := 0.0
+	for i := range xs {
+		order[i] = i
+		total += w[i]
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(xs[a], xs[b]) })
+	sum := 0.0
+	for _, i := range order {
+		if sum += w[i]; sum >= q*total {
+			return xs[i]
+		}
+	}
+	return 0
 }

@@ -1,0 +1,250 @@
+package predictor
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/perfcast/perfcast/predictor/boost"
+)
+
+// Artefact is everything that was learned, as one file. It holds trees,
+// effects, calibration and where the training data came from; no row and no
+// measured value.
+//
+//	offset 0   "PERFCAST"
+//	       8   format version, uint16 little endian
+//	      10   SHA-256 of what follows
+//	      42   gzip of sections, each: name length (1 byte), name, length
+//	           (uint32 little endian), bytes
+type Artefact struct {
+	Learned    *Learned
+	Kernel     []byte // predictor/kernel's own encoding; empty = none
+	Serving    []byte // predictor/serving's own encoding; empty = none
+	Provenance Provenance
+}
+
+// Provenance is the index of the training data: where it comes from, without
+// values.
+type Provenance struct {
+	Files  []SourceFile
+	Groups []SourceGroup
+}
+
+// SourceFile is a public file that measurements were read from.
+type SourceFile struct {
+	Source, Path, Commit, License string
+}
+
+// SourceGroup is how many rows of a file are about one design on one device.
+type SourceGroup struct {
+	File  int // index into Files
+	Stem  string
+	Name  string // of the device
+	Count int
+}
+
+const (
+	magic         = "PERFCAST"
+	formatVersion = 1
+	headerLength  = len(magic) + 2 + sha256.Size
+	maxArtefact   = 256 << 20 // bytes a decoded artefact may have
+)
+
+//go:embed artefact.bin
+var embedded []byte
+
+// Encode writes an artefact. The same artefact gives the same bytes.
+func (a *Artefact) Encode() ([]byte, error) {
+	var body bytes.Buffer
+	z, err := gzip.NewWriterLevel(&body, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	section := func(name string, b []byte) {
+		head := append([]byte{byte(len(name))}, name...)
+		head = binary.LittleEndian.AppendUint32(head, uint32(len(b)))
+		_, _ = z.Write(head) // into memory
+		_, _ = z.Write(b)
+	}
+	if l := a.Learned; l != nil {
+		for _, m := range l.Folds {
+			section("fold", m.Encode())
+		}
+		section("effects", encodeEffects(l.Effects))
+		section("numbers", encodeNumbers(append(append(append(slices.Clone(l.Tau[:]), l.Noise), l.Low[:]...), l.High[:]...)))
+		if l.Scale != nil {
+			section("scale", l.Scale.Encode())
+		}
+	}
+	section("kernel", a.Kernel)
+	section("serving", a.Serving)
+	provenance, err := json.Marshal(a.Provenance)
+	if err != nil {
+		return nil, err
+	}
+	section("provenance", provenance)
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body.Bytes())
+	out := binary.LittleEndian.AppendUint16([]byte(magic), formatVersion)
+	return append(append(out, sum[:]...), body.Bytes()...), nil
+}
+
+// Decode reads an artefact. It refuses one of another format, version or
+// checksum, saying which.
+func Decode(b []byte) (*Artefact, error) {
+	switch {
+	case len(b) < headerLength || string(b[:len(magic)]) != magic:
+		return nil, errors.New("not a perfcast artefact: the first bytes are not " + magic)
+	case binary.LittleEndian.Uint16(b[len(magic):]) != formatVersion:
+		return nil, fmt.Errorf("artefact of format version %d; this program reads %d: train it again", binary.LittleEndian.Uint16(b[len(magic):]), formatVersion)
+	}
+	sum := sha256.Sum256(b[headerLength:])
+	if !bytes.Equal(sum[:], b[len(magic)+2:headerLength]) {
+		return nil, errors.New("the artefact is damaged: its checksum does not match")
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b[headerLength:]))
+	if err != nil {
+		return nil, fmt.Errorf("the artefact is damaged: %w", err)
+	}
+	body, err := io.ReadAll(io.LimitReader(z, maxArtefact))
+	if err != nil {
+		return nil, fmt.Errorf("the artefact is damaged: %w", err)
+	}
+	a := &Artefact{}
+	for len(body) > 0 {
+		n := int(body[0])
+		if len(body) < 1+n+4 {
+			return nil, errors.New("the artefact is damaged: a section is cut off")
+		}
+		name, length := string(body[1:1+n]), int(binary.LittleEndian.Uint32(body[1+n:]))
+		body = body[1+n+4:]
+		if length > len(body) {
+			return nil, errors.New("the artefact is damaged: a section is cut off")
+		}
+		if err := a.section(name, body[:length]); err != nil {
+			return nil, fmt.Errorf("section %s: %w", name, err)
+		}
+		body = body[length:]
+	}
+	return a, nil
+}
+
+func (a *Artefact) section(name string, b []byte) error {
+	if a.Learned == nil && (name == "fold" || name == "effects" || name == "numbers" || name == "scale") {
+		a.Learned = &Learned{}
+	}
+	switch name {
+	case "fold", "scale":
+		m, err := boost.Decode(b)
+		if err != nil {
+			return err
+		}
+		want := len(Features)
+		if name == "scale" {
+			want += scaleInputs
+			a.Learned.Scale = m
+		} else {
+			a.Learned.Folds = append(a.Learned.Folds, m)
+		}
+		if m.Features() != want {
+			return fmt.Errorf("trees of %d inputs; this program has %d: train again", m.Features(), want)
+		}
+	case "effects":
+		e, err := decodeEffects(b)
+		a.Learned.Effects = e
+		return err
+	case "numbers":
+		l := a.Learned
+		if len(b) != 8*(NumGroups+1+2*NumStates) {
+			return errors.New("of another size: train again")
+		}
+		i := 0
+		for _, to := range [][]float64{l.Tau[:], {0}, l.Low[:], l.High[:]} {
+			for j := range to {
+				to[j] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+				i++
+			}
+		}
+		l.Noise = math.Float64frombits(binary.LittleEndian.Uint64(b[8*NumGroups:]))
+	case "kernel":
+		a.Kernel = b
+	case "serving":
+		a.Serving = b
+	case "provenance":
+		return json.Unmarshal(b, &a.Provenance)
+	default:
+		return errors.New("unknown")
+	}
+	return nil
+}
+
+func encodeNumbers(xs []float64) []byte {
+	var b []byte
+	for _, x := range xs {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+	}
+	return b
+}
+
+// Effects are written by ascending hash: the difference to the one before as a
+// varint, the mean in steps of 1/4096 as a varint, the variance as a byte on a
+// logarithmic scale (its 8th-octave).
+const effectSteps = 4096
+
+func encodeEffects(effects map[uint64]Effect) []byte {
+	keys := make([]uint64, 0, len(effects))
+	for k := range effects {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	b := binary.AppendUvarint(nil, uint64(len(keys)))
+	last := uint64(0)
+	for _, k := range keys {
+		e := effects[k]
+		b = binary.AppendUvarint(b, k-last)
+		b = binary.AppendVarint(b, int64(math.Round(float64(e.Mean)*effectSteps)))
+		b = append(b, byte(math.Min(255, math.Max(0, math.Round(-8*math.Log2(float64(e.Variance)+1e-9))))))
+		last = k
+	}
+	return b
+}
+
+func decodeEffects(b []byte) (map[uint64]Effect, error) {
+	n, at := binary.Uvarint(b)
+	if at <= 0 || n > uint64(len(b)) {
+		return nil, errors.New("damaged")
+	}
+	b = b[at:]
+	effects := make(map[uint64]Effect, n)
+	key := uint64(0)
+	for range n {
+		step, i := binary.Uvarint(b)
+		if i <= 0 {
+			return nil, errors.New("damaged")
+		}
+		mean, j := binary.Varint(b[i:])
+		if j <= 0 || len(b) < i+j+1 {
+			return nil, errors.New("damaged")
+		}
+		key += step
+		effects[key] = Effect{Mean: float32(mean) / effectSteps, Variance: float32(math.Exp2(-float64(b[i+j]) / 8))}
+		b = b[i+j+1:]
+	}
+	return effects, nil
+}
+
+// fingerprint is the short name of an artefact: the first 12 digits of its
+// checksum.
+func fingerprint(b []byte) string { return hex.EncodeToString(b[len(magic)+2 : len(magic)+2+6]) }

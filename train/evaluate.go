@@ -1,0 +1,184 @@
+package train
+
+import (
+	"math"
+
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor"
+)
+
+// Result is one number of a row against its prediction, both in the file's
+// unit.
+type Result struct {
+	Case                         *Case
+	Metric                       string
+	Of                           predictor.Quantity
+	Actual, Predicted, Low, High float64
+	Bound                        float64 // what the datasheet's rates alone would give
+	Answered                     bool
+	Reason                       string // why there is no answer
+	Basis                        perf.Basis
+	Distance                     perf.Distance
+	Version                      string
+}
+
+// LogError is ln(predicted / actual).
+func (r *Result) LogError() float64 { return math.Log(r.Predicted / r.Actual) }
+
+// Covered reports whether the actual value is inside the 90 % interval.
+func (r *Result) Covered() bool { return r.Low <= r.Actual && r.Actual <= r.High }
+
+// Evaluate predicts every number of the cases. A case that cannot be predicted
+// gives one result with the reason.
+func Evaluate(p *predictor.Predictor, cases []Case, progress func(done, total int)) []Result {
+	version := p.Version()
+	var out []Result
+	for i := range cases {
+		k := &cases[i]
+		if progress != nil && i%1000 == 0 {
+			progress(i, len(cases))
+		}
+		if k.Reason != "" {
+			out = append(out, Result{Case: k, Reason: k.Reason, Version: version, Metric: statedMetric(k.Row), Actual: statedValue(k.Row)})
+			continue
+		}
+		for _, v := range k.Views {
+			out = append(out, answer(p, k, v, version))
+		}
+	}
+	if progress != nil {
+		progress(len(cases), len(cases))
+	}
+	return out
+}
+
+func answer(p *predictor.Predictor, k *Case, v View, version string) Result {
+	r := Result{Case: k, Metric: v.Metric, Of: v.Of, Actual: v.Actual, Version: version}
+	if v.Of == predictor.Memory {
+		out, err := p.Predict(k.W)
+		if err != nil {
+			r.Reason = err.Error()
+			return r
+		}
+		r.Answered, r.Basis, r.Distance = true, perf.BasisPhysical, out.Distance
+		r.Predicted, r.Low, r.High, r.Bound = v.Shown(out.Memory.Value), v.Shown(out.Memory.Low), v.Shown(out.Memory.High), v.Shown(out.MemoryParts.Weights)
+		return r
+	}
+	t, err := p.Time(k.W, v.Of, k.Manner)
+	if err != nil {
+		r.Reason = err.Error()
+		return r
+	}
+	r.Answered, r.Basis, r.Distance = true, t.Basis, t.Distance
+	r.Predicted, r.Low, r.High, r.Bound = v.Shown(t.Value), v.Shown(t.Low), v.Shown(t.High), v.Shown(t.Bound)
+	if v.Rate {
+		r.Low, r.High = r.High, r.Low
+	}
+	return r
+}
+
+func statedMetric(r *Row) string {
+	switch {
+	case r.Throughput > 0:
+		return "throughput"
+	case r.LatencyMs > 0:
+		return "latency"
+	case r.MemoryMB > 0:
+		return "memory"
+	}
+	return ""
+}
+
+func statedValue(r *Row) float64 {
+	switch {
+	case r.Throughput > 0:
+		return r.Throughput
+	case r.LatencyMs > 0:
+		return r.LatencyMs
+	}
+	return r.MemoryMB
+}
+
+// CrossValidate trains without each fold and judges on it. With few > 0, each
+// held-out device gives that many measurements first, which are learned the way
+// the product learns and not judged.
+func CrossValidate(c *Corpus, split string, folds, few int, o Options, progress func(stage string, done, total int)) ([]Result, error) {
+	holdouts, err := Split(c.Cases, split, folds)
+	if err != nil {
+		return nil, err
+	}
+	var out []Result
+	for i, h := range holdouts {
+		if progress != nil {
+			progress(h.Name, i, len(holdouts))
+		}
+		a, err := Train(&Corpus{Cases: pick(c.Cases, h.Train)}, o)
+		if err != nil {
+			return nil, err
+		}
+		test := pick(c.Cases, h.Test)
+		if few == 0 {
+			out = append(out, Evaluate(predictor.NewFrom(a, h.Name), test, nil)...)
+			continue
+		}
+		for _, group := range byDevice(test) {
+			p := predictor.NewFrom(a, h.Name)
+			shown, judged := choose(group, few)
+			for _, k := range shown {
+				for _, v := range primary(k.Views) {
+					if err := p.Observe(k.W, v.Of, k.Manner, v.Latent(v.Actual), k.Group); err != nil {
+						return nil, err
+					}
+				}
+			}
+			out = append(out, Evaluate(p, judged, nil)...)
+		}
+	}
+	if progress != nil {
+		progress("done", len(holdouts), len(holdouts))
+	}
+	return out, nil
+}
+
+// byDevice splits cases by device, in order of first appearance.
+func byDevice(cases []Case) [][]Case {
+	at := map[string]int{}
+	var out [][]Case
+	for _, k := range cases {
+		key := deviceKey(&k)
+		j, ok := at[key]
+		if !ok {
+			j = len(out)
+			at[key] = j
+			out = append(out, nil)
+		}
+		out[j] = append(out[j], k)
+	}
+	return out
+}
+
+// choose takes n measurements of different groups and designs, spread by hash,
+// and leaves the groups they are of out of what is judged.
+func choose(cases []Case, n int) (shown, judged []Case) {
+	taken := map[string]bool{}
+	best := make([]*Case, n)
+	for i := range cases {
+		k := &cases[i]
+		slot := deal(k.Group, n)
+		if b := best[slot]; b == nil || deal(k.Group+"#", 1<<30) < deal(b.Group+"#", 1<<30) {
+			best[slot] = k
+		}
+	}
+	for _, b := range best {
+		if b != nil && len(b.Views) > 0 {
+			shown = append(shown, *b)
+			taken[b.Group] = true
+		}
+	}
+	for _, k := range cases {
+		if !taken[k.Group] {
+			judged = append(judged, k)
+		}
+	}
+	return shown, judged
+}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,10 @@ type Catalog struct {
 
 	ownDevices *deviceIndex // the user's; looked up first
 	ownModels  *modelIndex
+
+	allDevices []*perf.Device // by platform and name, the user's in place of those they correct
+	allModels  []*perf.Model  // by name, likewise
+	modelNames func() []known // of allModels, made when first asked for
 }
 
 var loaded = sync.OnceValues(func() (*Catalog, error) {
@@ -30,20 +35,54 @@ var loaded = sync.OnceValues(func() (*Catalog, error) {
 		return nil, err
 	}
 	c := &Catalog{}
-	if c.devices, err = indexDevices(devices); err != nil {
+	if c.devices, err = indexDevices(devices, true); err != nil {
 		return nil, err
 	}
-	if c.models, err = indexModels(models); err != nil {
+	if c.models, err = indexModels(models, true); err != nil {
 		return nil, err
 	}
 	c.models.stem = stem
 	for _, m := range c.models.all {
 		m.Stem = c.Stem(m)
 	}
-	c.ownDevices, _ = indexDevices(nil)
-	c.ownModels, _ = indexModels(nil)
-	return c, nil
+	return c.with(nil, nil)
 })
+
+// with is the embedded catalogue under the user's devices and models.
+func (c *Catalog) with(devices []*perf.Device, models []*perf.Model) (*Catalog, error) {
+	n := &Catalog{devices: c.devices, models: c.models}
+	var err error
+	if n.ownDevices, err = indexDevices(devices, false); err != nil {
+		return nil, err
+	}
+	if n.ownModels, err = indexModels(models, false); err != nil {
+		return nil, err
+	}
+	n.allDevices = slices.Clone(n.ownDevices.all)
+	for _, d := range c.devices.all {
+		if own := n.ownDevices.find(d.Name, d.Platform); own == nil || own.Name != d.Name {
+			n.allDevices = append(n.allDevices, d)
+		}
+	}
+	slices.SortStableFunc(n.allDevices, byPlatformAndName)
+	corrected := map[string]bool{}
+	n.allModels = slices.Clone(n.ownModels.all)
+	for _, m := range n.allModels {
+		corrected[m.Name] = true
+	}
+	for _, m := range c.models.all {
+		if !corrected[m.Name] {
+			n.allModels = append(n.allModels, m)
+		}
+	}
+	slices.SortStableFunc(n.allModels, func(a, b *perf.Model) int { return strings.Compare(a.Name, b.Name) })
+	n.modelNames = sync.OnceValue(n.listModelNames)
+	return n, nil
+}
+
+func byPlatformAndName(a, b *perf.Device) int {
+	return cmp.Or(strings.Compare(string(a.Platform), string(b.Platform)), strings.Compare(a.Name, b.Name))
+}
 
 // Load is the embedded catalogue. It is parsed once; an error means that the
 // embedded tables are broken.
@@ -162,45 +201,18 @@ func (c *Catalog) Device(name string, platform perf.Platform) (*perf.Device, err
 
 // Devices lists all devices by platform and name, the user's in place of the
 // embedded ones they correct.
-func (c *Catalog) Devices() []*perf.Device {
-	all := slices.Clone(c.ownDevices.all)
-	for _, d := range c.devices.all {
-		if own := c.ownDevices.find(d.Name, d.Platform); own == nil || own.Name != d.Name {
-			all = append(all, d)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b *perf.Device) int {
-		if n := strings.Compare(string(a.Platform), string(b.Platform)); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
-	return all
-}
+func (c *Catalog) Devices() []*perf.Device { return slices.Clone(c.allDevices) }
 
 // Models lists all models by name, one row per input size with the usual size
 // first, the user's in place of the embedded ones they correct.
-func (c *Catalog) Models() []*perf.Model {
-	all := slices.Clone(c.ownModels.all)
-	own := map[string]bool{}
-	for _, m := range all {
-		own[m.Name] = true
-	}
-	for _, m := range c.models.all {
-		if !own[m.Name] {
-			all = append(all, m)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b *perf.Model) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
+func (c *Catalog) Models() []*perf.Model { return slices.Clone(c.allModels) }
 
 // Platforms lists the platforms that have devices of their own or answer for
 // another's: the documented eight first, then the rest by name.
 func (c *Catalog) Platforms() []perf.Platform {
 	all := slices.Clone(perf.RESTPlatforms)
 	var rest []perf.Platform
-	for _, d := range c.Devices() {
+	for _, d := range c.allDevices {
 		if !slices.Contains(all, d.Platform) && !slices.Contains(rest, d.Platform) {
 			rest = append(rest, d.Platform)
 		}
@@ -223,18 +235,12 @@ func (c *Catalog) WithDevice(devices ...perf.Device) (*Catalog, error) {
 		all = slices.DeleteFunc(all, func(e *perf.Device) bool { return e.Name == d.Name && e.Platform == d.Platform })
 		all = append(all, &d)
 	}
-	own, err := indexDevices(all)
-	if err != nil {
-		return nil, err
-	}
-	n := *c
-	n.ownDevices = own
-	return &n, nil
+	return c.with(all, c.ownModels.all)
 }
 
 // WithModel is the catalogue with models added or corrected: a model replaces
-// all rows of its name. A model that cannot be is refused (see CheckModel) and
-// nothing is added.
+// all rows of its name. A family that is not given is inferred. A model that
+// cannot be is refused (see CheckModel) and nothing is added.
 func (c *Catalog) WithModel(models ...perf.Model) (*Catalog, error) {
 	all := slices.Clone(c.ownModels.all)
 	for _, m := range models {
@@ -242,28 +248,23 @@ func (c *Catalog) WithModel(models ...perf.Model) (*Catalog, error) {
 			return nil, err
 		}
 		m.Custom = true
+		m.Family = Family(m)
 		m.Stem = c.Stem(&m)
 		m.Aliases = slices.Clone(m.Aliases)
 		all = slices.DeleteFunc(all, func(e *perf.Model) bool { return e.Name == m.Name })
 		all = append(all, &m)
 	}
-	own, err := indexModels(all)
-	if err != nil {
-		return nil, err
-	}
-	n := *c
-	n.ownModels = own
-	return &n, nil
+	return c.with(c.ownDevices.all, all)
 }
 
-func (c *Catalog) modelNames() []known {
+func (c *Catalog) listModelNames() []known {
 	var names []known
-	for _, m := range c.Models() {
+	for _, m := range c.allModels {
 		if len(names) == 0 || names[len(names)-1].name != m.Name {
-			names = append(names, known{m.Name, m.Name})
+			names = append(names, knownAs(m.Name, m.Name))
 		}
 		for _, a := range m.Aliases {
-			names = append(names, known{a, a})
+			names = append(names, knownAs(a, a))
 		}
 	}
 	return names
@@ -273,10 +274,10 @@ func (c *Catalog) modelNames() []known {
 // stands in for; all when that leaves none.
 func (c *Catalog) deviceNames(p perf.Platform) []known {
 	var own, all []known
-	for _, d := range c.Devices() {
-		names := []known{{d.Name, d.Name}, {d.Name, withoutVendor(d.Name)}}
+	for _, d := range c.allDevices {
+		names := []known{knownAs(d.Name, d.Name), knownAs(d.Name, withoutVendor(d.Name))}
 		for _, a := range d.Aliases {
-			names = append(names, known{d.Name, a})
+			names = append(names, knownAs(d.Name, a))
 		}
 		all = append(all, names...)
 		if d.Platform == p || slices.Contains(drivenAs[p], d.Platform) && drivable(d, p) {

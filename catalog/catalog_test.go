@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/perfcast/perfcast/perf"
@@ -209,6 +211,83 @@ func TestWithDevice(t *testing.T) {
 		change(&bad)
 		if _, err := c.WithDevice(bad); err == nil || perf.AsError(err).Field != field {
 			t.Errorf("a device with a bad %s: %v", field, err)
+		}
+	}
+}
+
+// A user's model is found by its name and aliases, replaces what it corrects,
+// and takes no name that it was not given.
+func TestWithModel(t *testing.T) {
+	c := load(t)
+	own, err := c.WithModel(
+		perf.Model{Name: "me/bert-base-uncased", Kind: "encoder", Layers: 3, Hidden: 768, Heads: 12, Params: 45e6, Aliases: []string{"my-bert"}},
+		perf.Model{Name: "gpt2", Kind: "decoder", Family: "my own family", Layers: 12, Hidden: 768, Heads: 12, Params: 124e6},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := own.Model("MY-BERT"); err != nil || m.Layers != 3 || m.Family != "embedding" || m.Stem == "" {
+		t.Errorf("my-bert is %+v (%v)", m, err)
+	}
+	if m, err := own.Model("bert-base-uncased"); err != nil || m.Layers != 12 {
+		t.Errorf("bert-base-uncased became %+v (%v)", m, err)
+	}
+	if m, err := own.Model("gpt2"); err != nil || m.Family != "my own family" || !m.Custom {
+		t.Errorf("gpt2 is %+v (%v)", m, err)
+	}
+	if n := len(own.Models()) - len(c.Models()); n != 1 {
+		t.Errorf("%d models more", n)
+	}
+	for field, m := range map[string]perf.Model{
+		"model_name": {Name: ""},
+		"params":     {Name: "x", Params: math.NaN()},
+		"kv_heads":   {Name: "x", Heads: 2, KVHeads: 4},
+		"layers":     {Name: "x", Layers: -1},
+	} {
+		if _, err := c.WithModel(m); err == nil || perf.AsError(err).Field != field {
+			t.Errorf("a model with bad %s: %v", field, err)
+		}
+	}
+}
+
+// Look-ups and changes at the same time, for the race detector.
+func TestConcurrentUse(t *testing.T) {
+	c := load(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 50 {
+				if _, err := c.Model("bert-base-uncased"); err != nil {
+					t.Error(err)
+				}
+				if _, err := c.Device("H100", perf.CUDA); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 3 {
+		if _, err := c.WithModel(perf.Model{Name: "x", Params: 1e6}); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+}
+
+func BenchmarkModel(b *testing.B) {
+	c := load(b)
+	for b.Loop() {
+		if _, err := c.Model("google-bert/bert-base-uncased"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUnknownModel(b *testing.B) {
+	c := load(b)
+	for b.Loop() {
+		if _, err := c.Model("bert-base-uncasd"); err == nil {
+			b.Fatal("found")
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (c *Catalog) DefaultDevice(p perf.Platform) *perf.Device {
 			}
 		}
 	}
-	for _, d := range c.Devices() {
+	for _, d := range c.allDevices {
 		if d.Platform == p {
 			return d
 		}

@@ -75,14 +75,12 @@ type deviceIndex struct {
 	name map[string][]*perf.Device
 }
 
-func indexDevices(all []*perf.Device) (*deviceIndex, error) {
+// indexDevices indexes devices by name and alias; with short, by the name
+// without the vendor's words as well. Users' devices have no short forms: a
+// name that they did not choose must not come to mean their device.
+func indexDevices(all []*perf.Device, short bool) (*deviceIndex, error) {
 	x := &deviceIndex{all: slices.Clone(all), name: map[string][]*perf.Device{}}
-	slices.SortStableFunc(x.all, func(a, b *perf.Device) int {
-		if c := strings.Compare(string(a.Platform), string(b.Platform)); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	slices.SortStableFunc(x.all, byPlatformAndName)
 	for i, d := range x.all {
 		if i > 0 && d.Name == x.all[i-1].Name && d.Platform == x.all[i-1].Platform {
 			return nil, fmt.Errorf("device %q is there twice for platform %q", d.Name, d.Platform)
@@ -90,8 +88,11 @@ func indexDevices(all []*perf.Device) (*deviceIndex, error) {
 		x.name[normalise(d.Name)] = append(x.name[normalise(d.Name)], d)
 	}
 	for _, d := range x.all {
-		for _, alias := range append(slices.Clone(d.Aliases), withoutVendor(d.Name)) {
+		for _, alias := range d.Aliases {
 			x.addAlias(alias, d)
+		}
+		if short {
+			x.addAlias(withoutVendor(d.Name), d)
 		}
 	}
 	return x, nil

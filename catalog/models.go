@@ -102,7 +102,9 @@ type modelIndex struct {
 	stem map[string]string // of the models whose design the table names
 }
 
-func indexModels(all []*perf.Model) (*modelIndex, error) {
+// indexModels indexes models by name and alias; with short, by the name without
+// its owner as well, which users' models do not take (see indexDevices).
+func indexModels(all []*perf.Model, short bool) (*modelIndex, error) {
 	x := &modelIndex{all: slices.Clone(all), name: map[string][]*perf.Model{}}
 	slices.SortStableFunc(x.all, func(a, b *perf.Model) int { return strings.Compare(a.Name, b.Name) })
 	groups := map[string][]*perf.Model{}
@@ -129,6 +131,9 @@ func indexModels(all []*perf.Model) (*modelIndex, error) {
 			x.addAlias(alias, groups[name])
 			x.addAlias(normalise(alias), groups[name])
 		}
+	}
+	if !short {
+		return x, nil
 	}
 	for _, rank := range bareRanks {
 		for _, name := range order {

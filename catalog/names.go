@@ -39,8 +39,11 @@ func normalise(name string) string {
 // base is a name without its owner or zoo: "opt-125m" of "facebook/opt-125m".
 func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-// known is a name that may be suggested, and a form of it that people type.
+// known is a name that may be suggested, and the normal form of what people
+// type for it.
 type known struct{ name, as string }
+
+func knownAs(name, as string) known { return known{name, normalise(as)} }
 
 // nearest lists up to n of the names most like the one asked for, best first.
 // Names less than half alike are left out.
@@ -56,7 +59,7 @@ func nearest(asked string, names []known, n int) []string {
 	var found []near
 	var scratch [2][]int
 	for _, k := range names {
-		if c := unlikeness(want, normalise(k.as), &scratch); c <= 0.5 {
+		if c := unlikeness(want, k.as, &scratch); c <= 0.5 {
 			found = append(found, near{k.name, c})
 		}
 	}
@@ -75,23 +78,33 @@ func nearest(asked string, names []known, n int) []string {
 	return out
 }
 
-// unlikeness is the edit distance over the longer length, in [0, 1]: the whole
-// names or, a little worse, their parts after the owner. A name that contains
-// the other costs only a part of what it has more.
+// unlikeness is the edit distance over the longer length, in [0, 1]: of the
+// whole names or, a little worse, of their parts after the owner. A name that
+// contains the other costs only a part of what it has more.
 func unlikeness(a, b string, scratch *[2][]int) float64 {
 	if a == "" || b == "" {
 		return 1
 	}
-	whole := float64(editDistance(a, b, scratch)) / float64(max(len(a), len(b)))
 	x, y := base(a), base(b)
-	if x == "" || y == "" {
-		return whole
+	least := difference(a, b, scratch)
+	if x == "" || y == "" || len(x) == len(a) && len(y) == len(b) {
+		x, y = a, b
+	} else {
+		least = min(least, 0.02+difference(x, y, scratch))
 	}
-	bare := 0.02 + float64(editDistance(x, y, scratch))/float64(max(len(x), len(y)))
 	if len(x) >= 3 && len(y) >= 3 && (strings.Contains(x, y) || strings.Contains(y, x)) {
-		bare = min(bare, 0.1+0.3*(1-float64(min(len(x), len(y)))/float64(max(len(x), len(y)))))
+		least = min(least, 0.1+0.3*(1-float64(min(len(x), len(y)))/float64(max(len(x), len(y)))))
 	}
-	return min(whole, bare)
+	return least
+}
+
+// difference is the edit distance over the longer length; 1 where the lengths
+// alone say that it is above a half.
+func difference(a, b string, scratch *[2][]int) float64 {
+	if 2*min(len(a), len(b)) < max(len(a), len(b)) {
+		return 1
+	}
+	return float64(editDistance(a, b, scratch)) / float64(max(len(a), len(b)))
 }
 
 // editDistance is Levenshtein's distance in bytes.

@@ -19,9 +19,8 @@ const (
 	// maxGroup bounds the batches of one transaction, so that a flood does not
 	// make the first of them wait for all.
 	maxGroup = 500
-	// gather is how long the writer waits for company when the last group had
-	// some: about what a commit costs, so it at most doubles the wait.
-	gather = time.Millisecond
+	// maxPatience bounds the wait for writers who are likely to be back.
+	maxPatience = 5 * time.Millisecond
 )
 
 // job is one batch on its way to the disk.
@@ -100,53 +99,48 @@ func (w *writer) close() {
 	<-w.stopped
 }
 
-// run commits what comes in, as much at a time as is waiting.
+// run commits what comes in, as much at a time as is waiting. A commit costs
+// much the same for one batch as for many, and writers who were just answered
+// are often back within moments, so it is worth a part of a commit's time to
+// let them catch up with those who wait already.
 func (w *writer) run() {
 	defer close(w.stopped)
-	last := 1
+	expected, patience := 1, time.Duration(0)
 	for j := range w.jobs {
-		group := w.gather(j, last)
-		last = len(group)
+		group := w.gather(j, expected, patience)
+		start := time.Now()
 		w.commit(group)
+		expected, patience = len(group)+len(w.jobs), min(maxPatience, time.Since(start)/4)
 	}
 	w.dropAppenders()
 }
 
-// gather takes what waits behind the first job. Where the last group had
-// company, the same writers are likely to be back within moments.
-func (w *writer) gather(first *job, last int) []*job {
-	var group []*job
-	take := func(j *job) {
+// gather takes the first job and what waits behind it, and is patient while
+// there are fewer than expected: a lone writer never waits.
+func (w *writer) gather(first *job, expected int, patience time.Duration) []*job {
+	group := make([]*job, 0, min(maxGroup, expected))
+	var tired <-chan time.Time
+	for j, open := first, true; open; {
 		if j.taken.CompareAndSwap(false, true) {
 			group = append(group, j)
 		}
-	}
-	take(first)
-	var timer *time.Timer
-	for len(group) < maxGroup {
+		if len(group) >= maxGroup {
+			break
+		}
 		select {
-		case j, ok := <-w.jobs:
-			if !ok {
-				return group
-			}
-			take(j)
+		case j, open = <-w.jobs:
 			continue
 		default:
 		}
-		if len(group) >= last || last == 1 {
-			return group
+		if len(group) >= expected {
+			break
 		}
-		if timer == nil {
-			timer = time.NewTimer(gather)
-			defer timer.Stop()
+		if tired == nil {
+			tired = time.After(patience)
 		}
 		select {
-		case j, ok := <-w.jobs:
-			if !ok {
-				return group
-			}
-			take(j)
-		case <-timer.C:
+		case j, open = <-w.jobs:
+		case <-tired:
 			return group
 		}
 	}

@@ -46,13 +46,14 @@ func newTable[T any](name, key string, fields func(*T) []field) *table[T] {
 }
 
 // latest makes a relation of each key's newest row. Its seq is that of the
-// key's first row, so that a place in a list outlives a change of state.
+// key's first row, so that a place in a list outlives a change of state. The
+// window functions see keys and numbers only: they would hold whole rows in
+// memory.
 func (t *table[T]) latest(keys ...string) *table[T] {
 	by := quoted(keys)
-	t.source = `(SELECT * EXCLUDE (seq, first_seq, nth_newest), first_seq AS seq FROM (SELECT *,` +
-		` min(seq) OVER (PARTITION BY ` + by + `) AS first_seq,` +
-		` row_number() OVER (PARTITION BY ` + by + ` ORDER BY seq DESC) AS nth_newest` +
-		` FROM ` + quote(t.table) + `) WHERE nth_newest = 1)`
+	t.source = `(SELECT t.* EXCLUDE (seq), first_seq AS seq FROM ` + quote(t.table) + ` t JOIN` +
+		` (SELECT ` + by + `, seq, min(seq) OVER (PARTITION BY ` + by + `) AS first_seq FROM ` + quote(t.table) +
+		` QUALIFY row_number() OVER (PARTITION BY ` + by + ` ORDER BY seq DESC) = 1) USING (` + by + `, seq))`
 	return t
 }
 

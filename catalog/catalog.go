@@ -20,9 +20,10 @@ type Catalog struct {
 	ownDevices *deviceIndex // the user's; looked up first
 	ownModels  *modelIndex
 
-	allDevices []*perf.Device // by platform and name, the user's in place of those they correct
-	allModels  []*perf.Model  // by name, likewise
-	modelNames func() []known // of allModels, made when first asked for
+	// Made when first asked for:
+	allDevices func() []*perf.Device // by platform and name, the user's in place of those they correct
+	allModels  func() []*perf.Model  // by name, likewise
+	modelNames func() []known
 }
 
 var loaded = sync.OnceValues(func() (*Catalog, error) {
@@ -58,26 +59,36 @@ func (c *Catalog) with(devices []*perf.Device, models []*perf.Model) (*Catalog, 
 	if n.ownModels, err = indexModels(models, false); err != nil {
 		return nil, err
 	}
-	n.allDevices = slices.Clone(n.ownDevices.all)
+	n.allDevices = sync.OnceValue(n.mergeDevices)
+	n.allModels = sync.OnceValue(n.mergeModels)
+	n.modelNames = sync.OnceValue(n.listModelNames)
+	return n, nil
+}
+
+func (c *Catalog) mergeDevices() []*perf.Device {
+	all := slices.Clone(c.ownDevices.all)
 	for _, d := range c.devices.all {
-		if own := n.ownDevices.find(d.Name, d.Platform); own == nil || own.Name != d.Name {
-			n.allDevices = append(n.allDevices, d)
+		if own := c.ownDevices.find(d.Name, d.Platform); own == nil || own.Name != d.Name {
+			all = append(all, d)
 		}
 	}
-	slices.SortStableFunc(n.allDevices, byPlatformAndName)
+	slices.SortStableFunc(all, byPlatformAndName)
+	return all
+}
+
+func (c *Catalog) mergeModels() []*perf.Model {
+	all := slices.Clone(c.ownModels.all)
 	corrected := map[string]bool{}
-	n.allModels = slices.Clone(n.ownModels.all)
-	for _, m := range n.allModels {
+	for _, m := range all {
 		corrected[m.Name] = true
 	}
 	for _, m := range c.models.all {
 		if !corrected[m.Name] {
-			n.allModels = append(n.allModels, m)
+			all = append(all, m)
 		}
 	}
-	slices.SortStableFunc(n.allModels, func(a, b *perf.Model) int { return strings.Compare(a.Name, b.Name) })
-	n.modelNames = sync.OnceValue(n.listModelNames)
-	return n, nil
+	slices.SortStableFunc(all, func(a, b *perf.Model) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 func byPlatformAndName(a, b *perf.Device) int {
@@ -201,18 +212,18 @@ func (c *Catalog) Device(name string, platform perf.Platform) (*perf.Device, err
 
 // Devices lists all devices by platform and name, the user's in place of the
 // embedded ones they correct.
-func (c *Catalog) Devices() []*perf.Device { return slices.Clone(c.allDevices) }
+func (c *Catalog) Devices() []*perf.Device { return slices.Clone(c.allDevices()) }
 
 // Models lists all models by name, one row per input size with the usual size
 // first, the user's in place of the embedded ones they correct.
-func (c *Catalog) Models() []*perf.Model { return slices.Clone(c.allModels) }
+func (c *Catalog) Models() []*perf.Model { return slices.Clone(c.allModels()) }
 
 // Platforms lists the platforms that have devices of their own or answer for
 // another's: the documented eight first, then the rest by name.
 func (c *Catalog) Platforms() []perf.Platform {
 	all := slices.Clone(perf.RESTPlatforms)
 	var rest []perf.Platform
-	for _, d := range c.allDevices {
+	for _, d := range c.allDevices() {
 		if !slices.Contains(all, d.Platform) && !slices.Contains(rest, d.Platform) {
 			rest = append(rest, d.Platform)
 		}
@@ -259,7 +270,7 @@ func (c *Catalog) WithModel(models ...perf.Model) (*Catalog, error) {
 
 func (c *Catalog) listModelNames() []known {
 	var names []known
-	for _, m := range c.allModels {
+	for _, m := range c.allModels() {
 		if len(names) == 0 || names[len(names)-1].name != m.Name {
 			names = append(names, knownAs(m.Name, m.Name))
 		}
@@ -274,7 +285,7 @@ func (c *Catalog) listModelNames() []known {
 // stands in for; all when that leaves none.
 func (c *Catalog) deviceNames(p perf.Platform) []known {
 	var own, all []known
-	for _, d := range c.allDevices {
+	for _, d := range c.allDevices() {
 		names := []known{knownAs(d.Name, d.Name), knownAs(d.Name, withoutVendor(d.Name))}
 		for _, a := range d.Aliases {
 			names = append(names, knownAs(d.Name, a))

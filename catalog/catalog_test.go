@@ -50,6 +50,11 @@ func TestEveryPlatformHasADefault(t *testing.T) {
 			t.Errorf("the default of %s, %q, does not resolve to itself: %v", p, d.Name, err)
 		}
 	}
+	for _, p := range perf.RESTPlatforms {
+		if DefaultReason(p) == "" {
+			t.Errorf("the default of %s has no reason", p)
+		}
+	}
 	for _, s := range standard {
 		if d, err := c.Device(s.device, s.platform); err != nil || d.Name != s.device {
 			t.Errorf("the default of %s is not a canonical name: %q (%v)", s.platform, s.device, err)
@@ -108,6 +113,22 @@ func TestDeviceNames(t *testing.T) {
 		if d.Name != x.want || x.platform != "" && d.Platform != x.platform {
 			t.Errorf("Device(%q, %q) = %q on %q, want %q", x.name, x.platform, d.Name, d.Platform, x.want)
 		}
+	}
+}
+
+// WebGPU reaches no matrix units, and the cuda device stays as it was.
+func TestWebGPUHasVectorsOnly(t *testing.T) {
+	c := load(t)
+	native, err := c.Device("RTX 4090", perf.CUDA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web, err := c.Device("RTX 4090", perf.WebGPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if web.FP16 != native.FP32 || web.TF32 != 0 || web.FP32 != native.FP32 || native.TF32 == 0 {
+		t.Errorf("through WebGPU %+v, natively %+v", web, native)
 	}
 }
 

@@ -36,6 +36,8 @@ var standard = []struct {
 	{"other-accelerator", "Xilinx VCK5000", "a card with stated peaks that can be bought"},
 	{"coreml", "Apple iPhone 15 Pro (A17 Pro)", "Core ML's home is the phone"},
 	{"xpu", "Intel Arc A770 16GB", "Intel's card with the most use"},
+	{"cann", "Huawei Ascend 910B", "the Ascend that clouds rent out"},
+	{"mlu", "Cambricon MLU370-X8", "the only one with facts here"},
 }
 
 // DefaultDevice is the documented default of a platform, or nil when the
@@ -49,10 +51,21 @@ func (c *Catalog) DefaultDevice(p perf.Platform) *perf.Device {
 			}
 		}
 	}
-	for _, d := range c.allDevices {
+	for _, d := range c.allDevices() {
 		if d.Platform == p {
 			return d
 		}
 	}
 	return nil
+}
+
+// DefaultReason is why a platform's default device was chosen; empty for a
+// platform without an entry of its own.
+func DefaultReason(p perf.Platform) string {
+	for _, s := range standard {
+		if s.platform == p {
+			return s.why
+		}
+	}
+	return ""
 }

@@ -162,12 +162,30 @@ func (x *deviceIndex) lookup(name string, p perf.Platform) *perf.Device {
 	}
 	for _, q := range drivenAs[p] {
 		if d := x.find(name, q); d != nil && drivable(d, p) {
-			c := *d
-			c.Platform = p
-			return &c
+			return through(d, p)
 		}
 	}
 	return nil
+}
+
+// through is a device of one platform as another drives it. WebGPU reaches no
+// matrix units: what is left are vectors at fp32's rate, twice that in fp16
+// except on NVIDIA's GPUs, and four 8-bit products packed in one operation
+// (WGSL's dot4I8Packed).
+func through(d *perf.Device, p perf.Platform) *perf.Device {
+	c := *d
+	c.Platform = p
+	if p == perf.WebGPU && c.FP32 > 0 {
+		packed := 2.0
+		if c.Vendor == "NVIDIA" {
+			packed = 1
+		}
+		c.FP32Matrix, c.TF32, c.BF16, c.FP8, c.FP4, c.Int4 = 0, 0, 0, 0, 0, 0
+		c.FP16 = min(c.FP16, packed*c.FP32)
+		c.Int8 = min(c.Int8, 4*c.FP32)
+		c.Notes = strings.TrimPrefix(c.Notes+"; vector units only: WebGPU reaches no matrix units", "; ")
+	}
+	return &c
 }
 
 // drivable says whether a device of another platform really works through p.

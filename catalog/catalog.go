@@ -214,6 +214,24 @@ func (c *Catalog) Device(name string, platform perf.Platform) (*perf.Device, err
 // embedded ones they correct.
 func (c *Catalog) Devices() []*perf.Device { return slices.Clone(c.allDevices()) }
 
+// DevicesOn lists the devices that a platform drives, by name: its own and
+// those of the platforms that it drives too, as Device gives them. webgpu and
+// qnn have no devices of their own, yet many here.
+func (c *Catalog) DevicesOn(p perf.Platform) []*perf.Device {
+	var list []*perf.Device
+	seen := map[string]bool{}
+	for _, d := range c.allDevices() {
+		if !seen[d.Name] && (d.Platform == p || slices.Contains(drivenAs[p], d.Platform) && drivable(d, p)) {
+			if on, err := c.Device(d.Name, p); err == nil && !seen[on.Name] {
+				seen[on.Name] = true
+				list = append(list, on)
+			}
+		}
+	}
+	slices.SortStableFunc(list, byPlatformAndName)
+	return list
+}
+
 // Models lists all models by name, one row per input size with the usual size
 // first, the user's in place of the embedded ones they correct.
 func (c *Catalog) Models() []*perf.Model { return slices.Clone(c.allModels()) }

@@ -116,6 +116,21 @@ func TestDeviceNames(t *testing.T) {
 	}
 }
 
+func TestDevicesOn(t *testing.T) {
+	c := load(t)
+	for _, p := range c.Platforms() {
+		list := c.DevicesOn(p)
+		if len(list) == 0 {
+			t.Errorf("%s drives no devices", p)
+		}
+		for i, d := range list {
+			if d.Platform != p || i > 0 && d.Name == list[i-1].Name {
+				t.Errorf("%s lists %s of %s", p, d.Name, d.Platform)
+			}
+		}
+	}
+}
+
 // WebGPU reaches no matrix units, and the cuda device stays as it was.
 func TestWebGPUHasVectorsOnly(t *testing.T) {
 	c := load(t)

@@ -12,6 +12,7 @@
 //	over      exclusive lower bound of a number
 //	maxlen    most characters of a text, or of items of a list; texts and
 //	          lists without one get defaultMaxText and defaultMaxItems
+//	itemlen   most characters of each text of a list
 //	text      "plain": no control characters; "filled": and one visible character
 //	in        "path": taken from the path
 //	doc       description in the OpenAPI document

@@ -28,7 +28,7 @@ type PredictHardwareRequest struct {
 	Configuration
 	AvailableHardware  *[]perf.Platform `json:"available_hardware,omitempty" maxlen:"64" doc:"what to choose from; null or []: the fleet, or else what this host has" example:"[\"cuda\",\"cpu\",\"rocm\"]"`
 	PredictPerformance bool             `json:"predict_performance,omitempty" doc:"predict the performance of the primary recommendation too" example:"true"`
-	Devices            *[]string        `json:"devices,omitempty" text:"filled" maxlen:"64" doc:"devices to choose from, by name"`
+	Devices            *[]string        `json:"devices,omitempty" text:"filled" maxlen:"64" itemlen:"200" doc:"devices to choose from, by name"`
 	Objective          *perf.Objective  `json:"objective,omitempty" doc:"what to maximise; throughput where it is left out"`
 	MaxLatencyMs       *float64         `json:"max_latency_ms,omitempty" over:"0" max:"1000000000000" doc:"longest acceptable step, ms"`
 	MaxMemoryMB        *float64         `json:"max_memory_mb,omitempty" over:"0" max:"1000000000000" doc:"most memory on one device, MB"`
@@ -74,8 +74,8 @@ type RecordMeasurementRequest struct {
 	Throughput            *float64           `json:"throughput,omitempty" min:"0" max:"1000000000000" doc:"samples per second" example:"123.45"`
 	Latency               *float64           `json:"latency,omitempty" min:"0" max:"1000000000000" doc:"ms" example:"7.89"`
 	MemoryUsage           *float64           `json:"memory_usage,omitempty" min:"0" max:"1000000000000" doc:"peak on one device, MB" example:"1024.5"`
-	PredictionID          *string            `json:"prediction_id,omitempty" maxlen:"256" doc:"the prediction to compare with; the one of the same configuration where it is left out"`
-	Source                string             `json:"source,omitempty" default:"api" maxlen:"128" example:"\"benchmark\""`
+	PredictionID          *string            `json:"prediction_id,omitempty" text:"plain" maxlen:"200" doc:"the prediction to compare with; the one of the same configuration where it is left out"`
+	Source                string             `json:"source,omitempty" default:"api" text:"plain" maxlen:"128" example:"\"benchmark\""`
 	Device                *string            `json:"device,omitempty" text:"plain" maxlen:"200" doc:"device of the platform, by name; the platform's own choice where it is left out"`
 	TTFTMs                *float64           `json:"ttft_ms,omitempty" min:"0" max:"1000000000000" doc:"time to first token, ms"`
 	TPOTMs                *float64           `json:"tpot_ms,omitempty" min:"0" max:"1000000000000" doc:"time per output token, the first excluded, ms"`
@@ -99,8 +99,8 @@ func (r RecordMeasurementRequest) job() app.Job {
 
 // AnalyzePredictionsRequest asks how good predictions have been.
 type AnalyzePredictionsRequest struct {
-	ModelName        *string        `json:"model_name,omitempty" maxlen:"200" example:"\"bert-base-uncased\""`
-	Metric           *string        `json:"metric,omitempty" maxlen:"128" doc:"throughput, latency, memory_usage, ...; all where it is left out" example:"\"throughput\""`
+	ModelName        *string        `json:"model_name,omitempty" text:"plain" maxlen:"200" example:"\"bert-base-uncased\""`
+	Metric           *string        `json:"metric,omitempty" text:"plain" maxlen:"128" doc:"throughput, latency, memory_usage, ...; all where it is left out" example:"\"throughput\""`
 	HardwarePlatform *perf.Platform `json:"hardware_platform,omitempty" example:"\"cuda\""`
 	Days             *int           `json:"days,omitempty" min:"-100000" max:"100000" doc:"look back so many days; 0 = no bound; negative = an empty window" example:"30"`
 }
@@ -113,9 +113,9 @@ func (r AnalyzePredictionsRequest) job() app.Job {
 
 // RecordFeedbackRequest says how a recommendation turned out.
 type RecordFeedbackRequest struct {
-	RecommendationID string  `json:"recommendation_id" text:"filled" maxlen:"256" example:"\"rec-0198c6f2-7a51-7c31-9d52-5f1f7e0b6a11\""`
+	RecommendationID string  `json:"recommendation_id" text:"filled" maxlen:"200" example:"\"rec-0198c6f2-7a51-7c31-9d52-5f1f7e0b6a11\""`
 	Accepted         bool    `json:"accepted" example:"true"`
-	Feedback         *string `json:"feedback,omitempty" maxlen:"4096" example:"\"runs as said\""`
+	Feedback         *string `json:"feedback,omitempty" maxlen:"2500" example:"\"runs as said\""`
 }
 
 func (r RecordFeedbackRequest) job() app.Job {
@@ -128,7 +128,7 @@ type StoreModelRequest struct {
 	TargetMetric        string        `json:"target_metric" text:"filled" maxlen:"128" example:"\"throughput\""`
 	SerializedModelPath string        `json:"serialized_model_path" maxlen:"4096" doc:"a label; never opened" example:"\"models/throughput-cuda\""`
 	HardwarePlatform    perf.Platform `json:"hardware_platform" example:"\"cuda\""`
-	Features            []string      `json:"features" example:"[\"batch_size\",\"sequence_length\"]"`
+	Features            []string      `json:"features" text:"filled" itemlen:"200" example:"[\"batch_size\",\"sequence_length\"]"`
 	ModelFamily         *string       `json:"model_family,omitempty" text:"plain" maxlen:"128" example:"\"embedding\""`
 	TrainingScore       *float64      `json:"training_score,omitempty" min:"-1000000000000" max:"1000000000000" example:"0.95"`
 	ValidationScore     *float64      `json:"validation_score,omitempty" min:"-1000000000000" max:"1000000000000" example:"0.93"`

@@ -170,6 +170,9 @@ func (s *shape) constrain(tag reflect.StructTag) {
 	if s.kind == kindArray || s.kind == kindOrMany {
 		value = s.items
 	}
+	if text, ok := tag.Lookup("itemlen"); ok {
+		value.maxLen = must(strconv.Atoi(text))
+	}
 	for key, at := range map[string]**float64{"min": &value.min, "max": &value.max, "over": &value.over} {
 		if text, ok := tag.Lookup(key); ok {
 			v := must(strconv.ParseFloat(text, 64))
@@ -206,7 +209,9 @@ func (s *shape) bound() *shape {
 		s.digits = s.decimalText()
 	case kindObject:
 		for _, f := range s.fields {
-			f.bound()
+			if !f.path { // what is in the path is looked up: too long is not found
+				f.bound()
+			}
 		}
 	}
 	return s

@@ -13,8 +13,9 @@ import (
 //go:embed devices.csv
 var devicesCSV []byte
 
-// loadDevices parses the embedded table. Units: TFLOP/s, TOP/s, GB (10^9
-// bytes), GB/s, MB, MHz, W; peaks are dense.
+// loadDevices parses the embedded table. Units: TFLOP/s, TOP/s, GiB of memory
+// (what is sold as a GB is 2^30 bytes), GB/s (links in one direction), MB, MHz,
+// W; peaks are dense.
 func loadDevices() ([]*perf.Device, error) {
 	var all []*perf.Device
 	err := rows("devices.csv", bytes.NewReader(devicesCSV), func(r *row) error {
@@ -37,13 +38,13 @@ func loadDevices() ([]*perf.Device, error) {
 			Int8:       r.number("int8_tops", 1e12),
 			Int4:       r.number("int4_tops", 1e12),
 
-			MemoryBytes:     r.number("memory_gb", 1e9),
+			MemoryBytes:     r.number("memory_gib", 1<<30),
 			MemoryBandwidth: r.number("memory_bw_gbps", 1e9),
 			CacheBytes:      r.number("llc_mb", 1e6),
 			Cores:           r.integer("cores"),
 			ClockHz:         r.number("clock_mhz", 1e6),
 			PowerW:          r.number("tdp_w", 1),
-			LinkBandwidth:   r.number("interconnect_gbps", 1e9),
+			LinkBandwidth:   r.number("link_gbps", 1e9),
 
 			Notes:  r.text("notes"),
 			Source: r.text("source"),

@@ -33,7 +33,7 @@ func TestPredictSaysWhichDeviceItAssumed(t *testing.T) {
 func TestFleetStandsBehindThePlatform(t *testing.T) {
 	a := apptest.New(t)
 	ctx := context.Background()
-	_, err := a.SetFleet(ctx, []perf.FleetEntry{{Device: "NVIDIA T4", PricePerHour: 0.5, Aliases: []string{"g4dn.xlarge"}}})
+	_, err := a.SetFleet(ctx, []perf.FleetEntry{{Device: "NVIDIA T4", Count: 1, PricePerHour: 0.5, Aliases: []string{"g4dn.xlarge"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/db"
@@ -52,7 +50,7 @@ func (a *App) loadFacts(ctx context.Context, fleet []perf.FleetEntry) error {
 			return err
 		}
 	}
-	if fleet, err = a.checkFleet(fleet); err != nil {
+	if fleet, err = a.catalog.Load().CheckFleet(fleet); err != nil {
 		return err
 	}
 	a.fleet.Store(&fleet)
@@ -154,7 +152,7 @@ func (a *App) Fleet() []perf.FleetEntry { return *a.fleet.Load() }
 func (a *App) SetFleet(ctx context.Context, fleet []perf.FleetEntry) ([]perf.FleetEntry, error) {
 	a.editing.Lock()
 	defer a.editing.Unlock()
-	fleet, err := a.checkFleet(fleet)
+	fleet, err := a.catalog.Load().CheckFleet(fleet)
 	if err != nil {
 		return nil, err
 	}
@@ -163,53 +161,6 @@ func (a *App) SetFleet(ctx context.Context, fleet []perf.FleetEntry) ([]perf.Fle
 	}
 	a.fleet.Store(&fleet)
 	return fleet, nil
-}
-
-// checkFleet gives every entry its device's canonical name and refuses what
-// cannot be. It never gives nil: that would mean "as stored".
-func (a *App) checkFleet(fleet []perf.FleetEntry) ([]perf.FleetEntry, error) {
-	out := make([]perf.FleetEntry, 0, len(fleet))
-	for i, e := range fleet {
-		field := func(f string) string { return fmt.Sprintf("fleet.%d.%s", i, f) }
-		d, err := a.catalog.Load().Device(e.Device, e.Platform)
-		if err != nil {
-			err := *perf.AsError(err)
-			err.Field = field("device")
-			return nil, &err
-		}
-		e.Device = d.Name
-		if e.Platform == "" {
-			e.Platform = d.Platform
-		}
-		if e.Count == 0 {
-			e.Count = 1
-		}
-		if e.Count < 1 || e.Count > maxDevices {
-			return nil, perf.Invalid(field("count"), "must be from 1 to %d, not %d", maxDevices, e.Count)
-		}
-		if !perf.Finite(e.PricePerHour) || e.PricePerHour < 0 || e.PricePerHour > 1e9 {
-			return nil, perf.Invalid(field("price_per_hour"), "must be a finite number that is not negative")
-		}
-		for _, n := range e.Aliases {
-			if err := checkName(field("aliases"), n, true); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, e)
-	}
-	return out, nil
-}
-
-// fleetAlias is the fleet's entry for an instance type, or nil.
-func (a *App) fleetAlias(name string, p perf.Platform) *perf.FleetEntry {
-	fleet := a.Fleet()
-	i := slices.IndexFunc(fleet, func(e perf.FleetEntry) bool {
-		return (p == "" || e.Platform == p) && slices.ContainsFunc(e.Aliases, func(s string) bool { return strings.EqualFold(s, name) })
-	})
-	if i < 0 {
-		return nil
-	}
-	return &fleet[i]
 }
 
 // fleetEntry is the fleet's entry for a device, or nil.

@@ -152,7 +152,7 @@ func runtimeNames() []string {
 func (a *App) deviceFor(c perf.Config) (*perf.Device, []perf.Warning, error) {
 	cat := a.catalog.Load()
 	if c.Device != "" {
-		if e := a.fleetAlias(c.Device, c.Platform); e != nil {
+		if e := cat.InFleet(a.Fleet(), c.Device); e != nil && (c.Platform == "" || c.Platform == e.Platform) {
 			d, err := cat.Device(e.Device, e.Platform)
 			return d, nil, err
 		}

@@ -57,26 +57,39 @@ func (c *Catalog) Fleet(data []byte) ([]perf.FleetEntry, error) {
 		return nil, perf.Invalid("devices", "%d entries are more than %d", len(file.Devices), maxFleetRows)
 	}
 	fleet := make([]perf.FleetEntry, 0, len(file.Devices))
-	for i, row := range file.Devices {
+	for _, row := range file.Devices {
 		e := perf.FleetEntry{Device: row.Device, Platform: perf.Platform(row.Platform), Count: 1,
 			PricePerHour: row.PricePerHour, Aliases: row.Aliases}
 		if row.Count != nil {
 			e.Count = *row.Count
 		}
-		e, err := c.CheckFleetEntry(e)
+		fleet = append(fleet, e)
+	}
+	return c.CheckFleet(fleet)
+}
+
+// CheckFleet checks a fleet against the catalogue and gives it with canonical
+// device names. Errors name the row and field: "devices[2].count".
+func (c *Catalog) CheckFleet(fleet []perf.FleetEntry) ([]perf.FleetEntry, error) {
+	if len(fleet) > maxFleetRows {
+		return nil, perf.Invalid("devices", "%d entries are more than %d", len(fleet), maxFleetRows)
+	}
+	out := make([]perf.FleetEntry, 0, len(fleet))
+	for i, e := range fleet {
+		e, err := c.checkFleetEntry(e)
 		if err != nil {
 			p := *perf.AsError(err)
 			p.Field = fmt.Sprintf("devices[%d].%s", i, p.Field)
 			return nil, &p
 		}
-		fleet = append(fleet, e)
+		out = append(out, e)
 	}
-	return fleet, checkFleet(fleet)
+	return out, checkDoubles(out)
 }
 
-// CheckFleetEntry checks one entry and gives it its device's canonical name
+// checkFleetEntry checks one entry and gives it its device's canonical name
 // and platform.
-func (c *Catalog) CheckFleetEntry(e perf.FleetEntry) (perf.FleetEntry, error) {
+func (c *Catalog) checkFleetEntry(e perf.FleetEntry) (perf.FleetEntry, error) {
 	if e.Platform != "" {
 		if err := checkPlatform(e.Platform); err != nil {
 			return e, err
@@ -102,8 +115,8 @@ func (c *Catalog) CheckFleetEntry(e perf.FleetEntry) (perf.FleetEntry, error) {
 	return e, nil
 }
 
-// checkFleet wants each device once on a platform and each alias for one device.
-func checkFleet(fleet []perf.FleetEntry) error {
+// checkDoubles wants each device once on a platform and each alias for one device.
+func checkDoubles(fleet []perf.FleetEntry) error {
 	devices, aliases := map[string]int{}, map[string]int{}
 	for i, e := range fleet {
 		key := string(e.Platform) + " " + e.Device

@@ -199,6 +199,7 @@ var (
 func openError(path string, err error) error {
 	text := err.Error()
 	line, _, _ := strings.Cut(text, "\n")
+	line = strings.TrimPrefix(line, "database/sql/driver: could not connect to database: ")
 	switch {
 	case strings.Contains(text, "Could not set lock on file"):
 		by := "another process"
@@ -206,13 +207,15 @@ func openError(path string, err error) error {
 			by = "process " + m[1]
 		}
 		return fmt.Errorf("database %s is in use by %s: stop it, or choose another file", path, by)
+	case strings.Contains(text, "lock_configuration"), strings.Contains(text, "different configuration than existing connections"):
+		return fmt.Errorf("database %s is open in this process already: use it, or choose another file", path)
 	case strings.Contains(text, "WAL"):
 		return fmt.Errorf("database %s: its log %s.wal is damaged: restore both files from a backup, or move the log away to return to the last checkpoint (what was stored since is lost)", path, path)
 	case strings.Contains(text, "not a valid DuckDB database file"):
 		return fmt.Errorf("database %s: it is no DuckDB database: choose another file", path)
 	case storage.MatchString(text):
 		return fmt.Errorf("database %s: it was written by a newer DuckDB (storage version %s): use the newer perfcast that wrote it", path, storage.FindStringSubmatch(text)[1])
-	case strings.Contains(text, "Corrupt database file"), strings.Contains(text, "checksum"):
+	case strings.Contains(text, "Corrupt database file"), strings.Contains(text, "checksum"), strings.Contains(text, "Could not read enough bytes"):
 		return fmt.Errorf("database %s: it is damaged: restore it from a backup", path)
 	case strings.Contains(text, "Permission denied"), strings.Contains(text, "Read-only file system"):
 		return fmt.Errorf("database %s: no permission to write it: change its permissions or choose another file", path)

@@ -256,7 +256,26 @@ func TestOpenErrors(t *testing.T) {
 	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	whole := filepath.Join(dir, "whole")
+	d := open(t, whole, db.Options{})
+	if err := d.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	spoilt := func(name string, spoil func([]byte) []byte) string {
+		b, err := os.ReadFile(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, spoil(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	for name, c := range map[string]struct{ path, want string }{
+		"open already": {whole, "open in this process"},
+		"damaged":      {spoilt("flipped", func(b []byte) []byte { b[100] ^= 0xff; return b }), "restore it from a backup"},
+		"cut short":    {spoilt("short", func(b []byte) []byte { return b[:5000] }), "restore it from a backup"},
 		"text file":    {text, "no DuckDB database"},
 		"directory":    {dir, "is a directory"},
 		"no directory": {filepath.Join(dir, "none", "a.duckdb"), "directory does not exist"},

@@ -1,0 +1,92 @@
+package serving
+
+import "math"
+
+// fromServing are the constants that only serving measurements tell of.
+func (k *Constants) fromServing() []*float64 {
+	list := []*float64{&k.Traffic, &k.Mixture, &k.Utilise}
+	for e := range k.Engines {
+		list = append(list, k.Engines[e].fields()...)
+	}
+	return list
+}
+
+// fromTables are the constants that kernel tables tell of. In an engine kernels
+// are fused, captured in graphs and overlapped, so that serving may move them.
+func (k *Constants) fromTables() []*float64 {
+	list := []*float64{&k.Hop, &k.Link}
+	list = append(list, k.Attend.fields()...)
+	list = append(list, k.Prompt.fields()...)
+	for c := range k.Products {
+		list = append(list, k.Products[c].fields()...)
+		list = append(list, k.Experts[c].fields()...)
+	}
+	return list
+}
+
+// tunable are all constants.
+func (k *Constants) tunable() []*float64 { return append(k.fromServing(), k.fromTables()...) }
+
+// The distances, as logarithms, at which leaving the start costs as much as one
+// percent of error: what measurements say nothing of stays where it was.
+const (
+	servingLeash = 1.0
+	tableLeash   = 0.35
+)
+
+// tune fits all constants to rows, starting from k, in rounds evaluations of
+// all rows. Half of the loss is the mean absolute logarithm of actual over
+// predicted, half the same within each cell (one model, device, engine version
+// and precision, one quantity) about the cell's median: flags that a row does
+// not tell of move a whole cell, and should not bend how time grows with load.
+func tune(k Constants, rows []Row, rounds int) Constants {
+	base := k
+	var cells [][]int
+	index := map[uint64]int{}
+	for i := range rows {
+		p, _, err := (&Model{constants: k}).lay(&rows[i].Workload)
+		if err != nil {
+			continue
+		}
+		key := mix(keysOf(&rows[i].Workload, &p)[byCell], uint64(rows[i].Quantity))
+		if _, ok := index[key]; !ok {
+			index[key] = len(cells)
+			cells = append(cells, nil)
+		}
+		cells[index[key]] = append(cells[index[key]], i)
+	}
+	e, weights := make([]float64, len(rows)), make([]float64, len(rows))
+	for i := range rows {
+		weights[i] = rows[i].Weight
+	}
+	return minimise(k, (*Constants).tunable, rounds, func(c *Constants) float64 {
+		m := Model{constants: *c}
+		sum, total := 0.0, 0.0
+		var a Answer
+		for i := range rows {
+			r := &rows[i]
+			if i == 0 || r.Workload != rows[i-1].Workload { // rows of one workload follow each other
+				a, _ = m.physical(&r.Workload)
+			}
+			e[i] = math.Log(r.Value / a.Of(r.Quantity, &r.Workload))
+		}
+		for _, cell := range cells {
+			level := median(cell, e, weights)
+			for _, i := range cell {
+				sum += weights[i] * (math.Min(math.Abs(e[i]), 1) + math.Min(math.Abs(e[i]-level), 1)) / 2
+				total += weights[i]
+			}
+		}
+		return sum/total + 0.01*(strain(&base, c, (*Constants).fromServing, servingLeash)+strain(&base, c, (*Constants).fromTables, tableLeash))
+	})
+}
+
+// strain is the sum of squares of how far constants lie from a, in leashes.
+func strain(a, b *Constants, of func(*Constants) []*float64, leash float64) float64 {
+	sum := 0.0
+	x, y := of(a), of(b)
+	for i := range x {
+		sum += math.Pow(math.Log(*y[i] / *x[i])/leash, 2)
+	}
+	return sum
+}

@@ -7,7 +7,7 @@ import (
 	"github.com/perfcast/perfcast/perf"
 )
 
-var versionPattern = regexp.MustCompile(`\d+(\.\d+)+`)
+var versionPattern = regexp.MustCompile(`\d+(\.\d+)+(\.?(rc|post|dev)\d+)*`)
 
 // software tells which of the predictor's runtimes a framework's own words
 // mean, and its version. The first rule whose word occurs wins, so that what

@@ -9,6 +9,7 @@ import (
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
 	"github.com/perfcast/perfcast/predictor/ops"
+	"github.com/perfcast/perfcast/predictor/serving"
 )
 
 // View is one number of a row: a multiple of a latent quantity, or of its
@@ -153,6 +154,10 @@ func (k *Case) workload(size int) {
 	parallel(&w.TensorParallel, "tp", "TP")
 	parallel(&w.PipelineParallel, "pp", "PP")
 	parallel(&w.ExpertParallel, "moe_ep", "EP")
+	if r.num("moe_tp") > 0 || r.num("attention_dp") > 0 {
+		serving.Layout{Devices: r.Devices, Tensor: w.TensorParallel, Pipeline: w.PipelineParallel, ExpertTensor: int(r.num("moe_tp")),
+			Expert: int(r.num("moe_ep")), Attention: int(r.num("attention_dp"))}.Apply(&w.Config)
+	}
 	k.manner()
 	k.batch()
 	k.sequence(generates)

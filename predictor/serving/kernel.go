@@ -35,12 +35,12 @@ type Engine struct {
 	Step     float64 // s a forward pass takes beyond its layers: scheduling, sampling
 	Sequence float64 // s of that for each sequence in it
 	Arrive   float64 // s every request takes beyond its prefill: HTTP, tokeniser, first schedule
-	Overlap  float64 // share of the others' prefill that a decoding request waits for
-	Burst    float64 // share of the requests that arrive together
+	Decoding float64 // share of the others' prompts that a request waits for while it decodes
+	Queueing float64 // share of them that it waits for before its first token
 }
 
 func (e *Engine) fields() []*float64 {
-	return []*float64{&e.Layer, &e.Eager, &e.Step, &e.Sequence, &e.Arrive, &e.Overlap, &e.Burst}
+	return []*float64{&e.Layer, &e.Eager, &e.Step, &e.Sequence, &e.Arrive, &e.Decoding, &e.Queueing}
 }
 
 // defaults are the constants before any fitting: round figures from the
@@ -65,7 +65,7 @@ func defaults() Constants {
 		Traffic: 12, Mixture: 50e-6, Utilise: 1,
 	}
 	for e := range k.Engines {
-		k.Engines[e] = Engine{Layer: 8e-6, Eager: 50e-6, Step: 0.7e-3, Sequence: 8e-6, Arrive: 30e-3, Overlap: 0.9, Burst: 0.12}
+		k.Engines[e] = Engine{Layer: 8e-6, Eager: 50e-6, Step: 0.7e-3, Sequence: 8e-6, Arrive: 30e-3, Decoding: 0.85, Queueing: 0.08}
 	}
 	return k
 }

@@ -93,6 +93,12 @@ func form(p perf.Precision, d *perf.Device, half float64) (Class, float64, float
 		return WeightOnly, 0.5625, half
 	case perf.Int4, perf.W4A16:
 		return WeightOnly, 0.5625, half
+	case perf.Int3: // llama.cpp's Q3_K, Q5_K and Q6_K
+		return WeightOnly, 0.43, half
+	case perf.Int5:
+		return WeightOnly, 0.69, half
+	case perf.Int6:
+		return WeightOnly, 0.82, half
 	case perf.W8A16:
 		return WeightOnly, 1.03, half
 	}

@@ -21,10 +21,11 @@ type state struct {
 	each    float64 // s for each token after it
 }
 
-// settle finds the long-run state. With r sequences running, each making out
-// tokens, r prompts are taken in while one request decodes: each token waits
-// for its share of them. The queue of prompts is M/D/1 plus the burst at the
-// start, when all clients send at once.
+// settle finds the long-run state. While one request lives, each of the r-1
+// others sends one prompt, and every pass with a prompt holds all the rest up:
+// a request meets a share of those prompts before its first token and a share
+// while it decodes. The shares sum to at most 1, so that r requests never take
+// longer together than one after the other.
 func (p *plan) settle(l load) state {
 	middle := l.in + l.out/2
 	s := state{room: p.cacheRoom(middle), running: l.concurrency}
@@ -35,24 +36,24 @@ func (p *plan) settle(l load) state {
 		return s
 	}
 	s.running = math.Min(l.concurrency, s.room)
-	r, out := s.running, math.Max(1, l.out)
 	s.prefill = p.time(pass{prompt: l.in, length: l.in})
-	s.decode = p.time(pass{decode: p.micro(r), context: middle})
-	own, d := s.prefill.sum(), s.decode.sum()
-	if !p.apart {
-		s.stall = p.host.Overlap * math.Max(0, r-1) * own / out
+	s.decode = p.time(pass{decode: p.micro(s.running), context: middle})
+	own, others := s.prefill.sum(), math.Max(0, s.running-1)
+	decoding := math.Min(1, p.host.Decoding)
+	queueing := math.Min(1-decoding, p.host.Queueing)
+	if p.apart {
+		decoding = 0
 	}
-	s.each = d + s.stall
-	busy := math.Min(0.95, r*own/(own+out*s.each))
-	queue := own*busy/(2*(1-busy))*math.Max(0, 1-1/r) + p.host.Burst*math.Max(0, r-1)/2*own
-	s.start = p.host.Arrive + own + queue + d
+	s.stall = decoding * others * own / math.Max(1, l.out)
+	s.each = s.decode.sum() + s.stall
+	s.start = p.host.Arrive + own + queueing*others*own + s.decode.sum()
 	return s
 }
 
 // wait is how long a request waits for a place when more are in flight than
 // the cache has room for: each place is given up once in a request's life.
 func (s *state) wait(l load) float64 {
-	return math.Max(0, l.concurrency/s.running-1) * (s.start + math.Max(1, l.out)*s.each)
+	return math.Max(0, l.concurrency/s.running-1) * (s.start + math.Max(0, l.out-1)*s.each)
 }
 
 // tilted is the share of the way that times are moved towards growing in

@@ -93,6 +93,9 @@ func (s *shape) setWeights(m *perf.Model, active float64) {
 		matrices = 3
 	}
 	attention := s.hidden * s.dim * 2 * (s.heads + s.kvHeads)
+	if s.latent { // projections through ranks that the facts leave out
+		attention /= 4
+	}
 	if s.total > 0 && active < 0.95*s.total {
 		if s.experts <= s.chosen { // a mixture of which only the totals are known
 			s.experts, s.chosen = 128, 8

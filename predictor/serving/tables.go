@@ -42,7 +42,7 @@ type KernelRow struct {
 func (k *Constants) Seconds(r *KernelRow) float64 {
 	w := perf.Workload{Config: perf.Config{Precision: r.Precision}, Hardware: r.Device}
 	d, err := machineOf(&w, &shape{})
-	if err != nil || r.Seconds <= 0 {
+	if err != nil {
 		return 0
 	}
 	p := plan{k: k, machine: d, tensor: 1, replicas: 1, stages: 1, expertP: 1}
@@ -96,7 +96,7 @@ func fitTables(k Constants, rows []KernelRow) Constants {
 		var mine []KernelRow
 		per := map[string]float64{}
 		for _, r := range rows {
-			if r.Kind == t.kind && (t.class < 0 || classOf(&r) == Class(t.class)) && k.Seconds(&r) > 0 {
+			if r.Kind == t.kind && (t.class < 0 || classOf(&r) == Class(t.class)) && r.Seconds > 0 && k.Seconds(&r) > 0 {
 				mine = append(mine, r)
 				per[r.Device.Name]++
 			}

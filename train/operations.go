@@ -250,9 +250,8 @@ func (c operationRecord) layer(name string) (ops.Op, bool) {
 		return streaming(ops.Elementwise, "rope", m, (heads+kv)*dim/x.TP, 2, width), true
 	case "input_layernorm", "post_attention_layernorm":
 		return streaming(ops.Norm, "rms", m, h, 2, width), true
-	case "emb":
-		return streaming(ops.Embedding, "", m, h, 2, width), true
 	}
+	// "emb" is several kernels of a tensor-parallel embedding: no operation of ours
 	return ops.Op{}, false
 }
 

@@ -71,19 +71,12 @@ func vectorPeak(d *perf.Device) float64 {
 	return max(d.FP16, d.BF16) / 8
 }
 
-// cores and clock fill in what a datasheet leaves out with figures of a middling GPU.
+// cores and cache fill in what a datasheet leaves out with figures of a middling GPU.
 func cores(d *perf.Device) float64 {
 	if d.Cores > 0 {
 		return float64(d.Cores)
 	}
 	return 64
-}
-
-func clock(d *perf.Device) float64 {
-	if d.ClockHz > 0 {
-		return d.ClockHz
-	}
-	return 1.5e9
 }
 
 func cache(d *perf.Device) float64 {
@@ -94,9 +87,8 @@ func cache(d *perf.Device) float64 {
 }
 
 // headroom is the board's power for each unit of vector peak, in watts per
-// TFLOP/s at the efficiency of 2016's process, which halves every 3.2 years.
-// Boards below about 14 (T4, P4, A10, L4: 60 to 150 W, no power plug to spare)
-// cannot hold their boost clock in long arithmetic. NaN when not known.
+// TFLOP/s at the efficiency of 2016's process; what a TFLOP/s takes has halved
+// every 3.2 years. NaN when not known.
 func headroom(d *perf.Device) float64 {
 	if d.PowerW <= 0 || d.FP32 <= 0 || d.Year < 2012 {
 		return math.NaN()
@@ -104,10 +96,12 @@ func headroom(d *perf.Device) float64 {
 	return d.PowerW / (d.FP32 / 1e12) * math.Exp2(float64(d.Year-2016)/3.2)
 }
 
-// throttled reports whether d runs below its boost clock for want of power.
+// throttled reports whether d cannot hold its boost clock in long arithmetic
+// for want of power. The limit lies between the T4 (13.3) and the P4 (13.6),
+// which can; A10 and L4 (11) are below it, all other boards far above.
 func throttled(d *perf.Device) bool {
 	h := headroom(d)
-	return d.Kind != "cpu" && h < 14 // false for NaN
+	return d.Kind != "cpu" && h < 13.5 // false for NaN
 }
 
 // amd reports whether the device's kernels come from ROCm's libraries.

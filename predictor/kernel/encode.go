@@ -25,7 +25,11 @@ func (m *Model) Encode() []byte {
 		b = appendLevel(b, m.levels[name])
 	}
 	b = appendBytes(b, m.product.Encode())
-	return appendBytes(b, m.stream.Encode())
+	b = appendBytes(b, m.stream.Encode())
+	if m.narrow == nil {
+		return appendBytes(b, nil)
+	}
+	return appendBytes(b, m.narrow.Encode())
 }
 
 func appendLevel(b []byte, l level) []byte {
@@ -60,6 +64,11 @@ func Decode(b []byte) (*Model, error) {
 	}
 	m.product = r.trees(productFeatures)
 	m.stream = r.trees(streamFeatures)
+	if r.err == nil && len(r.b) == 1 && r.b[0] == 0 { // an empty text
+		r.b = nil
+	} else {
+		m.narrow = r.trees(productFeatures)
+	}
 	if r.err == nil && len(r.b) > 0 {
 		r.err = fmt.Errorf("kernel: %d bytes follow the model", len(r.b))
 	}

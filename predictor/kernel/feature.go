@@ -9,11 +9,13 @@ import (
 )
 
 // What the learned utilisation may look at: shapes, and shapes over what the
-// device has. Nothing names a device.
+// device has. Nothing names a device, and nothing describes one apart from a
+// shape: the ridge, the rate of a core and the bandwidth of a core were tried, and
+// made devices that were left out worse, as trees cut between the few there are.
 
 const (
-	productFeatures = 27
-	streamFeatures  = 13
+	productFeatures = 25
+	streamFeatures  = 11
 )
 
 // tiles are output tiles that matrix libraries choose among.
@@ -21,7 +23,7 @@ var tiles = [...][2]float64{{256, 128}, {128, 128}, {64, 64}, {32, 32}}
 
 // productInputs describes a matrix product to the learner. x has
 // productFeatures elements.
-func productInputs(x []float64, o *ops.Op, d *perf.Device, p perf.Precision, b bound) {
+func productInputs(x []float64, o *ops.Op, d *perf.Device, b bound) {
 	B, M, N, K := float64(max(1, o.B)), float64(max(1, o.M)), float64(max(1, o.N)), float64(max(1, o.K))
 	sm := cores(d)
 	x[0] = math.Log2(min(M, N))
@@ -37,14 +39,11 @@ func productInputs(x []float64, o *ops.Op, d *perf.Device, p perf.Precision, b b
 		x[9+3*i] = w / math.Ceil(w)
 		x[10+3*i] = B * M * N / (n * t[0] * t[1])
 	}
-	peak, u := peakOf(d, p)
-	x[20] = math.Log2((b.time()) / 1e-6)
-	x[21] = ratio(b.compute, b.memory)
+	x[20] = math.Log2(b.time() / 1e-6)
+	x[21] = ratio(b.compute, b.memory) // intensity over the ridge
 	x[22] = ratio(o.Bytes, cache(d))
-	x[23] = ratio(peak, d.MemoryBandwidth)
-	x[24] = ratio(peak, sm*clock(d))
-	x[25] = float64(u)
-	x[26] = flag(o.Class == ops.Matmul) + 2*flag(o.Kind == "conv") + 4*flag(amd(d))
+	x[23] = float64(b.unit)
+	x[24] = flag(o.Class == ops.Matmul) + 2*flag(o.Kind == "conv") + 4*flag(amd(d))
 }
 
 // streamInputs describes an operation that streams through memory.
@@ -62,10 +61,8 @@ func streamInputs(x []float64, o *ops.Op, d *perf.Device, p perf.Precision, b bo
 	x[6] = ratio(o.Bytes, cache(d))
 	x[7] = math.Log2(b.time() / 1e-6)
 	x[8] = width
-	x[9] = ratio(d.MemoryBandwidth, sm*clock(d))
-	x[10] = ratio(vectorPeak(d), d.MemoryBandwidth)
-	x[11] = flag(amd(d))
-	x[12] = aligned(o.N)
+	x[9] = flag(amd(d))
+	x[10] = aligned(o.N)
 }
 
 // aligned is the number of times n is divisible by two, at most 5: vector loads

@@ -20,21 +20,43 @@ func Fit(rows []Row, progress func(done, total int)) (*Model, error) {
 	m := &Model{levels: map[string]level{}}
 	m.timed = typical(timings)
 	m.fitLevels(products, streams)
-	products, streams = thin(m.screen(products)), thin(streams)
-	var err error
-	step := func(at int) func(done, total int) {
-		if progress == nil {
-			return nil
-		}
-		return func(done, total int) { progress(at*total+done, 2*total) }
+	wide, narrow := split(thin(m.screen(products)))
+	streams = thin(streams)
+	total, done := len(wide)+len(narrow)+len(streams), 0
+	fit := func(list []sample, features int) (*boost.Model, error) {
+		shape, err := m.fitShape(list, features, func(tree, trees int) {
+			if progress != nil {
+				progress(done+len(list)*tree/trees, total)
+			}
+		})
+		done += len(list)
+		return shape, err
 	}
-	if m.product, err = m.fitShape(products, productFeatures, step(0)); err != nil {
+	var err error
+	if m.product, err = fit(wide, productFeatures); err != nil {
 		return nil, fmt.Errorf("kernel: matrix products: %w", err)
 	}
-	if m.stream, err = m.fitShape(streams, streamFeatures, step(1)); err != nil {
+	if len(narrow) > 0 {
+		if m.narrow, err = fit(narrow, productFeatures); err != nil {
+			return nil, fmt.Errorf("kernel: matrix products in 8 bits: %w", err)
+		}
+	}
+	if m.stream, err = fit(streams, streamFeatures); err != nil {
 		return nil, fmt.Errorf("kernel: memory-bound operations: %w", err)
 	}
 	return m, nil
+}
+
+// split parts the products of 8-bit and 4-bit units from the others.
+func split(products []sample) (wide, narrow []sample) {
+	for _, s := range products {
+		if s.unit >= tensor8 {
+			narrow = append(narrow, s)
+		} else {
+			wide = append(wide, s)
+		}
+	}
+	return wide, narrow
 }
 
 // typical is the middle of the devices' timings.
@@ -65,7 +87,7 @@ func (m *Model) fitShape(list []sample, features int, progress func(done, total 
 		s := &list[i]
 		x[i] = flat[i*features : (i+1)*features : (i+1)*features]
 		if product(s.Op.Class) {
-			productInputs(x[i], &s.Op, s.Device, s.Precision, s.bound)
+			productInputs(x[i], &s.Op, s.Device, s.bound)
 		} else {
 			streamInputs(x[i], &s.Op, s.Device, s.Precision, s.bound)
 		}

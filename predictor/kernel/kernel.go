@@ -27,6 +27,7 @@ import (
 // answers with a stated utilisation of 0.7.
 type Model struct {
 	product, stream *boost.Model     // shape: ln(time / (bound x level))
+	narrow          *boost.Model     // of products in 8 and 4 bits; nil: as product
 	prior           level            // of devices that were not measured
 	levels          map[string]level // of those that were, by name
 	timed           timed
@@ -61,13 +62,23 @@ func (m *Model) utilisation(o *ops.Op, d *perf.Device, p perf.Precision, b bound
 	defer inputs.Put(x)
 	excess := m.levelOf(d).at(o, b)
 	if product(o.Class) {
-		productInputs(x[:], o, d, p, b)
-		excess += m.product.Predict(x[:])
+		productInputs(x[:], o, d, b)
+		excess += m.productShape(b.unit).Predict(x[:])
 	} else {
 		streamInputs(x[:streamFeatures], o, d, p, b)
 		excess += m.stream.Predict(x[:streamFeatures])
 	}
 	return math.Exp(-max(0, excess))
+}
+
+// productShape is what describes the products of a unit. Times of 8-bit and
+// 4-bit formats hold a quantisation of the activations, done differently by each
+// engine, so that they are learned apart.
+func (m *Model) productShape(u unit) *boost.Model {
+	if u >= tensor8 && m.narrow != nil {
+		return m.narrow
+	}
+	return m.product
 }
 
 // timed is how the launched rows of a fit were timed, in the middle: what the

@@ -182,6 +182,12 @@ func TestUnknownFactsStillGiveATime(t *testing.T) {
 
 func TestDeterministicAndRoundTrip(t *testing.T) {
 	rows := append(measure(device(0), 900, true, 1), measure(device(1), 900, false, 2)...)
+	eight := *device(2)
+	eight.FP8 = eight.FP32
+	for _, r := range measure(&eight, 900, false, 3) {
+		r.Precision = perf.FP8
+		rows = append(rows, r)
+	}
 	a, b := train(t, rows), train(t, rows)
 	if !bytes.Equal(a.Encode(), b.Encode()) {
 		t.Fatal("the same rows give other bytes")
@@ -192,6 +198,9 @@ func TestDeterministicAndRoundTrip(t *testing.T) {
 	}
 	if !bytes.Equal(got.Encode(), a.Encode()) {
 		t.Fatal("encoding the decoded model gives other bytes")
+	}
+	if a.narrow == nil || got.narrow == nil {
+		t.Error("products in 8 bits were not learned apart, or lost")
 	}
 	for _, r := range rows {
 		x, _ := a.Time(&r.Op, r.Device, r.Precision)

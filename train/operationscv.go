@@ -1,0 +1,118 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor/kernel"
+)
+
+// OperationScore is how well one kind of operation was predicted on one device
+// that the model was fitted without.
+type OperationScore struct {
+	Device    string
+	Operation string // class, kind and precision: "matmul fp32"
+	Set       string // where a device's rows come from several campaigns
+	N         int
+	Mean      float64 // absolute percentage error, in %
+	Median    float64 // the same
+	Bias      float64 // median of ln(predicted / measured)
+}
+
+// JudgeOperations leaves each device out in turn, fits the utilisation on the
+// others, and predicts its rows: kernels alone, or as a single call shows them
+// where they were timed so. progress may be nil.
+func JudgeOperations(rows []kernel.Row, progress func(done, total int)) ([]OperationScore, error) {
+	byDevice := map[string][]kernel.Row{}
+	for _, r := range rows {
+		byDevice[r.Device.Name] = append(byDevice[r.Device.Name], r)
+	}
+	var names []string
+	for name := range byDevice {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var scores []OperationScore
+	for i, name := range names {
+		others := slices.DeleteFunc(slices.Clone(rows), func(r kernel.Row) bool { return r.Device.Name == name })
+		m, err := kernel.Fit(others, nil)
+		if err != nil {
+			return nil, fmt.Errorf("without %s: %w", name, err)
+		}
+		scores = append(scores, scoreOperations(m, byDevice[name])...)
+		if progress != nil {
+			progress(i+1, len(names))
+		}
+	}
+	return scores, nil
+}
+
+// scoreOperations judges m on the rows of one device.
+func scoreOperations(m *kernel.Model, rows []kernel.Row) []OperationScore {
+	type key struct{ operation, set string }
+	errs := map[key][]float64{}
+	var keys []key
+	for i := range rows {
+		r := &rows[i]
+		t, _ := m.Time(&r.Op, r.Device, r.Precision)
+		if r.Launched {
+			t = m.Launched(t)
+		}
+		k := key{operationName(r), r.Set}
+		if errs[k] == nil {
+			keys = append(keys, k)
+		}
+		errs[k] = append(errs[k], math.Log(t/r.Seconds))
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		if a.operation != b.operation {
+			if a.operation < b.operation {
+				return -1
+			}
+			return 1
+		}
+		if a.set < b.set {
+			return -1
+		}
+		return 1
+	})
+	var scores []OperationScore
+	for _, k := range keys {
+		s := OperationScore{Device: rows[0].Device.Name, Operation: k.operation, Set: k.set, N: len(errs[k])}
+		percent := make([]float64, 0, s.N)
+		for _, e := range errs[k] {
+			percent = append(percent, 100*math.Abs(math.Expm1(e)))
+			s.Mean += percent[len(percent)-1] / float64(s.N)
+		}
+		slices.Sort(percent)
+		slices.Sort(errs[k])
+		s.Median, s.Bias = percent[s.N/2], errs[k][s.N/2]
+		scores = append(scores, s)
+	}
+	return scores
+}
+
+func operationName(r *kernel.Row) string {
+	name := r.Op.Class.String()
+	if r.Op.Kind != "" {
+		name += " " + r.Op.Kind
+	}
+	if r.Precision != "" && r.Precision != perf.FP32 {
+		name += " " + string(r.Precision)
+	}
+	return name
+}
+
+// WriteOperationScores writes the scores as a table of text.
+func WriteOperationScores(w io.Writer, scores []OperationScore) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "device held out\toperation\tset\tn\tmean %\tmedian %\tbias ln\t")
+	for _, s := range scores {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.1f\t%.1f\t%+.2f\t\n", s.Device, s.Operation, s.Set, s.N, s.Mean, s.Median, s.Bias)
+	}
+	return t.Flush()
+}

@@ -180,10 +180,7 @@ func (a *App) deviceRange(w perf.Workload) string {
 	}
 	low, high := math.Inf(1), 0.0
 	var slowest, fastest string
-	for _, d := range a.catalog.Load().Devices() {
-		if d.Platform != w.Hardware.Platform {
-			continue
-		}
+	for _, d := range a.catalog.Load().DevicesOn(w.Platform) {
 		o := w
 		o.Hardware, o.Device, o.Platform = d, d.Name, d.Platform
 		p, err := a.predictor.Load().Predict(o)
@@ -198,9 +195,9 @@ func (a *App) deviceRange(w perf.Workload) string {
 		}
 	}
 	text = fmt.Sprintf("over the %s devices that it fits on, throughput runs from %.4g/s (%s) to %.4g/s (%s)",
-		w.Hardware.Platform, low, slowest, high, fastest)
+		w.Platform, low, slowest, high, fastest)
 	if high == 0 {
-		text = fmt.Sprintf("it fits on no %s device of the catalogue", w.Hardware.Platform)
+		text = fmt.Sprintf("it fits on no %s device of the catalogue", w.Platform)
 	}
 	a.ranges.mu.Lock()
 	defer a.ranges.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
 )
@@ -179,7 +180,7 @@ func (a *App) deviceFor(c perf.Config) (*perf.Device, []perf.Warning, error) {
 	if d == nil {
 		return nil, nil, unknownPlatform(platform, cat.Platforms())
 	}
-	return d, []perf.Warning{{Code: DeviceAssumed, Message: fmt.Sprintf("%q names no device: %s is assumed", platform, d.Name)}}, nil
+	return d, []perf.Warning{{Code: DeviceAssumed, Message: fmt.Sprintf("%q names no device: %s is assumed, %s", platform, d.Name, catalog.DefaultReason(platform))}}, nil
 }
 
 // DeviceAssumed is the code of the warning that a platform's documented default

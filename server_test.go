@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/perfcast/perfcast/db"
+)
+
+// output is what a server printed so far.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// started runs the real servers on free ports, and gives their addresses.
+func started(t *testing.T, args ...string) (predictive, gateway string, out *output) {
+	t.Helper()
+	c, err := parse(append([]string{"--predictive-port", "0", "--gateway-port", "0", "--db-path", filepath.Join(t.TempDir(), "perf.duckdb")}, args...), func(string) string { return "" }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	out = &output{}
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, c, out, slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("the servers took more than five seconds to end")
+		}
+	})
+	for range 1000 {
+		if strings.Contains(out.String(), "Ready") {
+			break
+		}
+		select {
+		case err := <-done:
+			t.Fatal(err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	find := func(pattern string) string {
+		m := regexp.MustCompile(pattern).FindStringSubmatch(out.String())
+		if m == nil {
+			t.Fatalf("no %q in %s", pattern, out)
+		}
+		return m[1]
+	}
+	return find(`Predictive API +(http://[^/\s]+)`), find(`Unified gateway +(http://\S+)`), out
+}
+
+func call(t *testing.T, method, url, body string, into any) int {
+	t.Helper()
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if into != nil {
+		if err := json.Unmarshal(text, into); err != nil {
+			t.Fatalf("%s %s: %d %s", method, url, res.StatusCode, text)
+		}
+	}
+	return res.StatusCode
+}
+
+func TestBothFacesGiveTheSameNumbers(t *testing.T) {
+	predictive, gateway, _ := started(t)
+	for _, base := range []string{predictive, gateway} {
+		for _, model := range []string{"bert-base-uncased", "resnet-50", "gpt2"} {
+			var posted struct {
+				ID string `json:"task_id"`
+			}
+			call(t, "POST", base+"/api/predictive-performance/predict-performance", fmt.Sprintf(`{"model_name":%q,"hardware":"cuda","batch_size":8,"precision":"fp16"}`, model), &posted)
+			var task struct {
+				Result struct {
+					Predictions map[string]struct {
+						Throughput float64 `json:"throughput"`
+						Latency    float64 `json:"latency"`
+						Memory     float64 `json:"memory_usage"`
+					} `json:"predictions"`
+				} `json:"result"`
+			}
+			call(t, "GET", base+"/api/predictive-performance/task/"+posted.ID, "", &task)
+			var answer struct {
+				Data struct {
+					Predict struct {
+						Throughput, LatencyMs, MemoryMb struct{ Value float64 }
+					}
+				}
+			}
+			query, _ := json.Marshal(map[string]string{"query": fmt.Sprintf(
+				`{predict(input:{model:%q,platform:"cuda",batchSize:8,precision:"fp16"}){throughput{value} latencyMs{value} memoryMb{value}}}`, model)})
+			call(t, "POST", base+"/graphql", string(query), &answer)
+			r, g := task.Result.Predictions["cuda"], answer.Data.Predict
+			for _, pair := range [][2]float64{{r.Throughput, g.Throughput.Value}, {r.Latency, g.LatencyMs.Value}, {r.Memory, g.MemoryMb.Value}} {
+				if pair[0] <= 0 || math.Abs(pair[0]-pair[1]) > 1e-9*pair[0] {
+					t.Errorf("%s at %s: REST says %v, GraphQL %v", model, base, pair[0], pair[1])
+				}
+			}
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	env := map[string]string{"PREDICTIVE_PERFORMANCE_DB": "env.duckdb"}
+	for _, c := range []struct {
+		args string
+		db   string
+		port int
+		err  string
+	}{
+		{"", "env.duckdb", 8500, ""},
+		{"--db a --port 9", "a", 9, ""},
+		{"--db-path a --db a --port 7 --predictive-port 7", "a", 7, ""},
+		{"--db-path a --db b", "", 0, "two values"},
+		{"--port 7 --predictive-port 8", "", 0, "two values"},
+		{"--predictive-only --unified-only", "", 0, "exclude"},
+		{"--gateway-port 70000", "", 0, "65535"},
+		{"--component test", "", 0, "NAME=TARGET"},
+		{"--component test=ftp://x", "", 0, "URL"},
+		{"extra", "", 0, "extra"},
+	} {
+		got, err := parse(strings.Fields(c.args), func(k string) string { return env[k] }, io.Discard)
+		switch {
+		case c.err != "":
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%q: error %v, want one with %q", c.args, err, c.err)
+			}
+		case err != nil || got.dbPath != c.db || got.predictivePort != c.port:
+			t.Errorf("%q: %+v, %v", c.args, got, err)
+		}
+	}
+}
+
+func TestWhatKeepsItFromStarting(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	locked := filepath.Join(dir, "locked.duckdb")
+	d, err := db.Open(locked, db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	corrupt := filepath.Join(dir, "corrupt.duckdb")
+	if err := os.WriteFile(corrupt, bytes.Repeat([]byte("not a database"), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)
+	for args, want := range map[string]string{
+		"--port " + port + " --predictive-only":                                          "in use",
+		"--port 0 --predictive-only --db " + corrupt:                                     "corrupt",
+		"--port 0 --predictive-only --db /nonexistent/dir/perf.duckdb":                   "/nonexistent/dir",
+		"--port 0 --predictive-only --fleet /nonexistent.yaml --db " + dir + "/x.duckdb": "nonexistent.yaml",
+	} {
+		var out, errs bytes.Buffer
+		code := serveMain(context.Background(), strings.Fields(args), &out, &errs)
+		if code != 1 || strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), want) || strings.Contains(errs.String(), "goroutine") {
+			t.Errorf("%q: exit %d, %q", args, code, errs.String())
+		}
+	}
+}

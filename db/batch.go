@@ -27,8 +27,9 @@ type Batch struct {
 	Fleet         []perf.FleetEntry // unless nil, replaces the whole fleet
 	Time          time.Time         // of Devices, CatalogModels and Fleet; zero = now
 
-	Confirm []string // ids of measurements to take out of quarantine
-	Promote string   // id of the prediction model to make the active one
+	Confirm    []string // ids of measurements to take out of quarantine
+	Promote    string   // id of the prediction model to make the active one
+	DeleteRuns []string // ids of components' runs to remove, all their states
 }
 
 // row is one encoded record.
@@ -156,6 +157,9 @@ func (d *DB) encodeStatements(e *encoded, b *Batch) {
 	if b.Promote != "" {
 		e.statements = append(e.statements,
 			statement{sql: `UPDATE prediction_models SET active = (model_id = ?) WHERE active OR model_id = ?`, args: args(b.Promote, b.Promote)})
+	}
+	for _, id := range b.DeleteRuns {
+		e.statements = append(e.statements, statement{sql: `DELETE FROM runs WHERE run_id = ?`, args: args(id)})
 	}
 }
 

@@ -250,6 +250,24 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestDeleteRuns removes all states of a run and no other.
+func TestDeleteRuns(t *testing.T) {
+	d := open(t, "", db.Options{})
+	at := time.Now()
+	b := db.Batch{Runs: []perf.Run{{ID: "a", Started: at, Status: perf.RunRunning}, {ID: "b", Started: at}, {ID: "a", Started: at, Status: perf.RunCompleted}}}
+	for _, b := range []db.Batch{b, {DeleteRuns: []string{"a", "never was"}}} {
+		if err := d.Write(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.Run(ctx, "a"); code(err) != perf.CodeNotFound {
+		t.Errorf("the run is still there: %v", err)
+	}
+	if r := must(d.Run(ctx, "b"))(t); r.Value.ID != "b" {
+		t.Errorf("another run is gone: %v", r)
+	}
+}
+
 // TestFeedback: the newest feedback counts, whether the recommendation lies in
 // the window or not, and can be filtered by.
 func TestFeedback(t *testing.T) {

@@ -22,17 +22,24 @@ func (a *App) Predict(_ context.Context, c perf.Config) (perf.Prediction, error)
 	return a.predict(w, warnings)
 }
 
-// predict answers a resolved workload and adds the warnings of its resolution.
+// predict answers a resolved workload and adds the warnings of its resolution,
+// with the range over the platform's devices where the device was assumed.
 func (a *App) predict(w perf.Workload, warnings []perf.Warning) (perf.Prediction, error) {
+	if assumed(warnings) {
+		warnings = append(warnings, perf.Warning{Code: "DEVICE_RANGE", Message: a.deviceRange(w)})
+	}
+	return a.answer(w, warnings)
+}
+
+// answer is predict without the range, which takes a prediction for every
+// device of the platform.
+func (a *App) answer(w perf.Workload, warnings []perf.Warning) (perf.Prediction, error) {
 	w.Unknown.Device = assumed(warnings)
 	p, err := a.predictor.Load().Predict(w)
 	if err != nil {
 		return p, err
 	}
 	p.Time = a.clock()
-	if w.Unknown.Device {
-		warnings = append(warnings, perf.Warning{Code: "DEVICE_RANGE", Message: a.deviceRange(w)})
-	}
 	p.Warnings = append(warnings, p.Warnings...)
 	return p, nil
 }
@@ -49,15 +56,20 @@ type SweepRequest struct {
 }
 
 // Sweep answers every configuration of the product, hardware slowest and
-// precision fastest. Nothing is stored.
+// precision fastest. Nothing is stored. A device that was assumed is warned of;
+// the range over its platform's devices is left out: it would make a sweep of
+// 10,000 points one of a million.
 func (a *App) Sweep(ctx context.Context, r SweepRequest) ([]perf.Prediction, error) {
 	configs, err := r.configs()
 	if err != nil {
 		return nil, err
 	}
 	out := make([]perf.Prediction, len(configs))
-	err = parallel(ctx, len(configs), func(i int) (err error) {
-		out[i], err = a.Predict(ctx, configs[i])
+	err = parallel(ctx, len(configs), func(i int) error {
+		w, warnings, err := a.Resolve(configs[i])
+		if err == nil {
+			out[i], err = a.answer(w, warnings)
+		}
 		return err
 	})
 	if err != nil {

@@ -45,6 +45,9 @@ func Run(ctx context.Context, c *exec.Cmd, grace time.Duration) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := c.Start(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return err
 	}
 	err := c.Wait()

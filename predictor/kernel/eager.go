@@ -21,6 +21,7 @@ import (
 //     pass of each kernel: two products for a product, and for the rest what
 //     its derivative reads and writes.
 //
+// Kernels that are alike are counted as one operation, named after the first.
 // The optimiser's update is part of a training step, as in ops.Train.
 func Eager(w perf.Workload, s ops.Step) []ops.Op {
 	forward := s
@@ -32,12 +33,12 @@ func Eager(w perf.Workload, s ops.Step) []ops.Op {
 	if !s.Train {
 		return e.list
 	}
-	for i := len(e.list) - 1; i >= 0; i-- {
-		e.backward(e.list[i])
+	for _, o := range e.list {
+		e.backward(o)
 	}
 	for _, o := range ops.Of(w, s) {
 		if o.Class == ops.Update {
-			e.list = append(e.list, o)
+			e.add(o)
 		}
 	}
 	return e.list
@@ -51,11 +52,25 @@ type eager struct {
 	train bool
 }
 
+// add appends an operation, or counts it with one that is alike but for the
+// name: they take as long, and a step is sooner summed.
+func (e *eager) add(o ops.Op) {
+	for i := range e.list {
+		x := &e.list[i]
+		if x.Class == o.Class && x.Kind == o.Kind && x.B == o.B && x.M == o.M && x.N == o.N && x.K == o.K &&
+			x.Bytes == o.Bytes && x.Launches == o.Launches && x.Backward == o.Backward {
+			x.Count += o.Count
+			return
+		}
+	}
+	e.list = append(e.list, o)
+}
+
 // stream appends an element-wise kernel over m x n elements that passes over
 // them so many times, executed as often as like.
 func (e *eager) stream(name, kind string, like ops.Op, m, n int, passes float64) {
 	elements := float64(m) * float64(n)
-	e.list = append(e.list, ops.Op{Class: ops.Elementwise, Name: name, Kind: kind, B: 1, M: m, N: n, FLOPs: elements,
+	e.add(ops.Op{Class: ops.Elementwise, Name: name, Kind: kind, B: 1, M: m, N: n, FLOPs: elements,
 		Bytes: passes * elements * e.width, Count: like.Count, Launches: 1, Backward: like.Backward})
 }
 
@@ -65,9 +80,9 @@ func (e *eager) forward(o ops.Op) {
 		for _, n := range [...]int{o.M, o.N, o.N, o.M} { // queries, keys, values, contexts
 			e.stream("heads", "copy", o, o.B*n, o.K, 2)
 		}
-		e.list = append(e.list, o)
+		e.add(o)
 	case o.Class == ops.Softmax:
-		e.list = append(e.list, o)
+		e.add(o)
 		e.dropout(o, o.M, o.N)
 	case o.Class == ops.Norm && e.m.Architecture == "t5":
 		e.stream(o.Name, "pow", o, o.M, o.N, 2)
@@ -79,12 +94,12 @@ func (e *eager) forward(o ops.Op) {
 		}
 	case o.Class == ops.Elementwise && o.Kind == "gelu" && (e.m.Architecture == "opt" || e.m.Architecture == "t5"):
 		o.Kind = "relu"
-		e.list = append(e.list, o)
+		e.add(o)
 	case o.Class == ops.Elementwise && strings.HasSuffix(o.Name, "residual"):
 		e.dropout(o, o.M, o.N)
-		e.list = append(e.list, o)
+		e.add(o)
 	default:
-		e.list = append(e.list, o)
+		e.add(o)
 	}
 }
 
@@ -125,32 +140,35 @@ func (e *eager) backward(o ops.Op) {
 		} else {
 			e.stream(o.Name+"_dbias", "add", o, o.M, o.N, 1)
 		}
-		e.list = append(e.list, dx, dw)
+		e.add(dx)
+		e.add(dw)
 	case ops.BatchedMatmul:
 		da, db := o, o
 		da.Name, da.N, da.K = o.Name+"_da", o.K, o.N
 		db.Name, db.M, db.K = o.Name+"_db", o.K, o.M
-		e.list = append(e.list, da, db)
+		e.add(da)
+		e.add(db)
 	case ops.Softmax:
 		o.Bytes *= 1.5 // the probabilities and their gradient are read
-		e.list = append(e.list, o)
+		e.add(o)
 	case ops.Norm:
 		o.Bytes *= 2.5 // one kernel for the input's gradient (3 passes), one for the parameters' (2)
 		o.Launches++
-		e.list = append(e.list, o)
+		e.add(o)
 	case ops.Embedding:
-		e.list = append(e.list, o)
+		e.add(o)
 		e.stream("embedding_zero", "copy", o, e.m.Vocab, e.m.Hidden, 1)
 	case ops.Elementwise:
 		switch {
 		case o.Kind == "add" && passes < 2.5: // of a constant: the gradient passes
 		case o.Kind == "mul" && passes > 2.5: // one product for each factor
-			e.list = append(e.list, o, o)
+			e.add(o)
+			e.add(o)
 		case o.Kind == "add", o.Kind == "copy", o.Kind == "mul", o.Kind == "div":
-			e.list = append(e.list, o) // a sum where branches meet, or the same again
+			e.add(o) // a sum where branches meet, or the same again
 		default: // the saved input or output is read as well
 			o.Bytes *= 1.5
-			e.list = append(e.list, o)
+			e.add(o)
 		}
 	}
 }

@@ -69,3 +69,20 @@ func TestStepWaitsForTheHost(t *testing.T) {
 		t.Errorf("%g s with a host that costs nothing, %g s without one", got, free)
 	}
 }
+
+// BenchmarkStep is what a prediction pays: the list of a training step, and its time.
+func BenchmarkStep(b *testing.B) {
+	m := train(b, append(measure(device(0), 1500, false, 1), measure(device(1), 1500, false, 2)...))
+	w := workload(4, 1024)
+	for name, s := range map[string]ops.Step{"forward": ops.Forward(w), "train": ops.Train(w)} {
+		b.Run(name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				list := Eager(w, s)
+				m.Step(list, device(2), perf.FP32, 8e-6)
+				n = len(list)
+			}
+			b.ReportMetric(float64(n), "operations")
+		})
+	}
+}

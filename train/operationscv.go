@@ -1,12 +1,16 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
+	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor/kernel"
 )
@@ -115,4 +119,27 @@ func WriteOperationScores(w io.Writer, scores []OperationScore) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.1f\t%.1f\t%+.2f\t\n", s.Device, s.Operation, s.Set, s.N, s.Mean, s.Median, s.Bias)
 	}
 	return t.Flush()
+}
+
+// Operations reads the measured operations of a corpus folder: its table of
+// operations, and the matrix products of its kernel tables where it has them.
+func Operations(ctx context.Context, dir string, c *catalog.Catalog) ([]kernel.Row, error) {
+	find := func(name string) *perf.Device {
+		for _, p := range []perf.Platform{perf.CUDA, perf.ROCm, "xpu"} {
+			if d, err := c.Device(name, p); err == nil && d.Name == name {
+				return d
+			}
+		}
+		return nil
+	}
+	rows, _, err := ReadOperations(filepath.Join(dir, "operations.csv.gz"), find)
+	if err != nil {
+		return nil, err
+	}
+	tables := filepath.Join(dir, "serving_ops")
+	if _, err := os.Stat(tables); err != nil {
+		return rows, nil
+	}
+	products, err := ReadMatrixProducts(ctx, tables, find)
+	return append(rows, products...), err
 }

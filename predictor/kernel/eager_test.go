@@ -70,6 +70,33 @@ func TestStepWaitsForTheHost(t *testing.T) {
 	}
 }
 
+func TestEagerStepSaysWhereItCannot(t *testing.T) {
+	var m *Model
+	ask := func(change func(*perf.Workload)) bool {
+		w := workload(4, 512)
+		w.Hardware = device(1)
+		change(&w)
+		s, _, ok := m.EagerStep(w, ops.Forward(w), 8e-6)
+		return ok && s > 0
+	}
+	if !ask(func(*perf.Workload) {}) {
+		t.Error("no time for GPT-2 on a GPU")
+	}
+	for name, change := range map[string]func(*perf.Workload){
+		"half precision": func(w *perf.Workload) { w.Precision = perf.FP16 },
+		"two devices":    func(w *perf.Workload) { w.Devices = 2 },
+		"generation":     func(w *perf.Workload) { w.OutputLength = 10 },
+		"aggregates":     func(w *perf.Workload) { w.Facts = &perf.Model{Kind: "cnn", Family: "vision", MACs: 4e9} },
+		"experts":        func(w *perf.Workload) { f := *w.Facts; f.Experts = 8; w.Facts = &f },
+		"a CPU":          func(w *perf.Workload) { d := *w.Hardware; d.Platform = perf.CPU; w.Hardware = &d },
+		"no bandwidth":   func(w *perf.Workload) { d := *w.Hardware; d.MemoryBandwidth = 0; w.Hardware = &d },
+	} {
+		if ask(change) {
+			t.Errorf("%s: a time", name)
+		}
+	}
+}
+
 // BenchmarkStep is what a prediction pays: the list of a training step, and its time.
 func BenchmarkStep(b *testing.B) {
 	m := train(b, append(measure(device(0), 1500, false, 1), measure(device(1), 1500, false, 2)...))

@@ -94,6 +94,6 @@ func (m *Model) fitShape(list []sample, features int, progress func(done, total 
 		y[i] = s.log - m.levelOf(s.Device).at(&s.Op, s.bound)
 		w[i] = s.weight
 	}
-	return boost.Fit(x, y, w, boost.Options{Loss: boost.Absolute, Trees: 80, MaxLeaves: 40, MaxDepth: 7,
-		LearningRate: 0.15, MinChildWeight: 40, L2: 10, Columns: 0.7, Rows: 0.8, Seed: 1, Progress: progress})
+	return boost.Fit(x, y, w, boost.Options{Loss: boost.Absolute, Trees: 48, MaxLeaves: 32, MaxDepth: 6,
+		LearningRate: 0.2, MinChildWeight: 40, L2: 10, Columns: 0.7, Rows: 0.8, Seed: 1, Progress: progress})
 }

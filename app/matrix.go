@@ -66,7 +66,7 @@ func (r MatrixRequest) run(ctx context.Context, a *App, step step) (outcome, err
 			return outcome{}, err
 		}
 		var err error
-		if m.Predictions, err = r.row(ctx, a, m); err != nil {
+		if m.Predictions, err = r.row(a, m); err != nil {
 			m.Error = perf.AsError(err).Error()
 		}
 		res.Models = append(res.Models, m)
@@ -78,14 +78,14 @@ func (r MatrixRequest) run(ctx context.Context, a *App, step step) (outcome, err
 }
 
 // row is one model's part of the matrix.
-func (r MatrixRequest) row(ctx context.Context, a *App, m perf.MatrixModel) ([]perf.Prediction, error) {
+func (r MatrixRequest) row(a *App, m perf.MatrixModel) ([]perf.Prediction, error) {
 	var out []perf.Prediction
 	for _, platform := range r.Platforms {
 		for _, batch := range r.Batches {
 			for _, precision := range r.Precisions {
 				c := DefaultConfig()
 				c.Model, c.Family, c.Platform, c.BatchSize, c.Precision, c.Mode = m.Name, m.Category, platform, batch, precision, r.Mode
-				p, err := a.Predict(ctx, c)
+				p, err := a.point(c)
 				if err != nil {
 					return nil, err
 				}

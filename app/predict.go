@@ -31,6 +31,16 @@ func (a *App) predict(w perf.Workload, warnings []perf.Warning) (perf.Prediction
 	return a.answer(w, warnings)
 }
 
+// point is Predict for one of many configurations: without the range, which
+// would make a sweep of 10,000 points one of a million.
+func (a *App) point(c perf.Config) (perf.Prediction, error) {
+	w, warnings, err := a.Resolve(c)
+	if err != nil {
+		return perf.Prediction{}, err
+	}
+	return a.answer(w, warnings)
+}
+
 // answer is predict without the range, which takes a prediction for every
 // device of the platform.
 func (a *App) answer(w perf.Workload, warnings []perf.Warning) (perf.Prediction, error) {
@@ -56,20 +66,16 @@ type SweepRequest struct {
 }
 
 // Sweep answers every configuration of the product, hardware slowest and
-// precision fastest. Nothing is stored. A device that was assumed is warned of;
-// the range over its platform's devices is left out: it would make a sweep of
-// 10,000 points one of a million.
+// precision fastest. Nothing is stored. A device that was assumed is warned of,
+// without the range over its platform's devices.
 func (a *App) Sweep(ctx context.Context, r SweepRequest) ([]perf.Prediction, error) {
 	configs, err := r.configs()
 	if err != nil {
 		return nil, err
 	}
 	out := make([]perf.Prediction, len(configs))
-	err = parallel(ctx, len(configs), func(i int) error {
-		w, warnings, err := a.Resolve(configs[i])
-		if err == nil {
-			out[i], err = a.answer(w, warnings)
-		}
+	err = parallel(ctx, len(configs), func(i int) (err error) {
+		out[i], err = a.point(configs[i])
 		return err
 	})
 	if err != nil {

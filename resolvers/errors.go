@@ -117,6 +117,17 @@ func camel(field string) string {
 	return strings.Join(parts, ".")
 }
 
+// renamed is err with a list's name in its field replaced.
+func renamed(err error, from, to string) error {
+	var e *perf.Error
+	if !errors.As(err, &e) || !strings.HasPrefix(e.Field, from+"[") {
+		return err
+	}
+	other := *e
+	other.Field = to + strings.TrimPrefix(e.Field, from)
+	return &other
+}
+
 // recovered turns a panic of a resolver into an internal error.
 func (h *Handler) recovered(ctx context.Context, v any) error {
 	h.opts.Log.ErrorContext(ctx, "graphql: panic", "value", v, "stack", string(debug.Stack()))

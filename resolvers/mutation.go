@@ -80,7 +80,8 @@ func (r mutation) UpsertModel(ctx context.Context, input relay.ModelInput) (perf
 }
 
 func (r mutation) SetFleet(ctx context.Context, entries []perf.FleetEntry) ([]perf.FleetEntry, error) {
-	return r.app.SetFleet(ctx, entries)
+	fleet, err := r.app.SetFleet(ctx, entries)
+	return fleet, renamed(err, "devices", "entries") // what a fleet file calls them
 }
 
 func (r mutation) CancelTask(ctx context.Context, id string) (perf.Task, error) {

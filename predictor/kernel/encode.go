@@ -33,7 +33,7 @@ func (m *Model) Encode() []byte {
 }
 
 func appendLevel(b []byte, l level) []byte {
-	return appendFloats(appendFloats(b, l.compute[:]...), l.memory)
+	return appendFloats(appendFloats(b, l.compute[:]...), l.memory, l.chip.cores, l.chip.fp32)
 }
 
 func appendFloats(b []byte, values ...float64) []byte {
@@ -62,6 +62,7 @@ func Decode(b []byte) (*Model, error) {
 		name := string(r.bytes())
 		m.levels[name] = r.level()
 	}
+	m.index()
 	m.product = r.trees(productFeatures)
 	m.stream = r.trees(streamFeatures)
 	if r.err == nil && len(r.b) == 1 && r.b[0] == 0 { // an empty text
@@ -132,6 +133,7 @@ func (r *reader) level() (l level) {
 		l.compute[u] = r.float()
 	}
 	l.memory = r.float()
+	l.chip = chip{r.float(), r.float()}
 	return l
 }
 

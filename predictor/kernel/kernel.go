@@ -30,6 +30,7 @@ type Model struct {
 	narrow          *boost.Model     // of products in 8 and 4 bits; nil: as product
 	prior           level            // of devices that were not measured
 	levels          map[string]level // of those that were, by name
+	designs         []level          // the same, one for each design of chip
 	timed           timed
 }
 

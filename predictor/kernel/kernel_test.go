@@ -122,10 +122,14 @@ func TestMeasuredDeviceKeepsItsLevel(t *testing.T) {
 	if r := got / (1.4 * law(&o, odd)); r < 0.93 || r > 1.07 {
 		t.Errorf("%.2f of the measured time", r)
 	}
-	stranger := *odd
-	stranger.Name = "another"
+	twin, stranger := *odd, *odd
+	twin.Name, stranger.Name = "another board", "another design"
+	stranger.Cores++
+	if other, _ := m.Time(&o, &twin, perf.FP32); math.Abs(other/got-1) > 0.01 {
+		t.Errorf("a board of the same design takes %.2g s, the measured one %.2g s", other, got)
+	}
 	if other, _ := m.Time(&o, &stranger, perf.FP32); other > 0.9*got {
-		t.Errorf("an unmeasured twin takes %.2g s, the measured device %.2g s: levels are by device", other, got)
+		t.Errorf("another design takes %.2g s, the measured one %.2g s: its level is its own", other, got)
 	}
 }
 

@@ -13,19 +13,47 @@ import (
 type level struct {
 	compute [numUnits]float64
 	memory  float64
+	chip    chip
 }
+
+// chip tells designs apart: an A100 is one whatever its memory and board.
+type chip struct{ cores, fp32 float64 }
+
+func chipOf(d *perf.Device) chip { return chip{cores(d), d.FP32} }
+
+// like reports whether two devices are of one design: as many cores, and a
+// peak that a board's clock explains.
+func (c chip) like(o chip) bool { return c.cores == o.cores && math.Abs(math.Log(c.fp32/o.fp32)) < 0.1 }
 
 // throttle is ln(1 / share) of the boost clock that boards short of power hold
 // in long arithmetic. Measured on the T4, which sustains 0.5 of its peak where
 // unthrottled peers sustain 0.8; the L4's reported shortfall is a third.
 const throttle = 0.45
 
-// levelOf is the measured level of d, or the prior.
+// levelOf is the measured level of d, or that of a measured device of the same
+// design, or the prior.
 func (m *Model) levelOf(d *perf.Device) level {
 	if l, ok := m.levels[d.Name]; ok {
 		return l
 	}
+	c := chipOf(d)
+	for i := range m.designs {
+		if m.designs[i].chip.like(c) {
+			return m.designs[i]
+		}
+	}
 	return m.prior.on(d)
+}
+
+// index lists the designs that were measured, each as its first device by name.
+func (m *Model) index() {
+	m.designs = nil
+	for _, name := range sortedKeys(m.levels) {
+		l := m.levels[name]
+		if !slices.ContainsFunc(m.designs, func(o level) bool { return o.chip.like(l.chip) }) {
+			m.designs = append(m.designs, l)
+		}
+	}
 }
 
 // on is the prior level as it applies to a device that was not measured.
@@ -98,7 +126,7 @@ func best(logs map[campaign][]float64, device string, u unit) float64 {
 
 // fitLevels sets the levels of measured devices, and from them the prior of
 // others: for each unit the mean over its devices, with the mean over all
-// units counting as one device more. Bandwidth is learned from element-wise
+// units counting as a third of a device. Bandwidth is learned from element-wise
 // operations, and from products where there are none.
 func (m *Model) fitLevels(products, streams []sample) {
 	arithmetic, bandwidth, fallback := sustained(products, true), sustained(streams, false), sustained(products, false)
@@ -126,18 +154,30 @@ func (m *Model) fitLevels(products, streams []sample) {
 		measured[name] = l
 	}
 	m.prior = priorOf(measured, devices)
-	for name, l := range measured {
-		p := m.prior.on(devices[name])
-		for u := range l.compute {
-			if math.IsNaN(l.compute[u]) {
-				l.compute[u] = p.compute[u]
+	for _, name := range sortedKeys(measured) {
+		l, p := measured[name], m.prior.on(devices[name])
+		l.chip = chipOf(devices[name])
+		for _, other := range sortedKeys(measured) { // what is not measured here may be on another board
+			if chipOf(devices[other]).like(l.chip) {
+				p = measured[other].or(p)
 			}
 		}
-		if math.IsNaN(l.memory) {
-			l.memory = p.memory
-		}
-		m.levels[name] = l
+		m.levels[name] = l.or(p)
 	}
+	m.index()
+}
+
+// or is the level with what is missing (NaN) taken from another.
+func (l level) or(o level) level {
+	for u := range l.compute {
+		if math.IsNaN(l.compute[u]) {
+			l.compute[u] = o.compute[u]
+		}
+	}
+	if math.IsNaN(l.memory) {
+		l.memory = o.memory
+	}
+	return l
 }
 
 func priorOf(measured map[string]level, devices map[string]*perf.Device) level {
@@ -164,7 +204,7 @@ func priorOf(measured map[string]level, devices map[string]*perf.Device) level {
 	}
 	prior := level{memory: (sum.memory - math.Log(0.8)) / (n.memory + 1)}
 	for u := range prior.compute {
-		prior.compute[u] = (sum.compute[u] + mean) / (n.compute[u] + 1)
+		prior.compute[u] = (sum.compute[u] + mean/3) / (n.compute[u] + 1./3)
 	}
 	return prior
 }

@@ -5,7 +5,7 @@ BIN     := bin/perfcast
 NODE    := $(shell command -v node 2>/dev/null)
 PYTHON  ?= python3
 
-.PHONY: run build test short web generate fmt vet lint bench pretrain accuracy schemathesis clean
+.PHONY: run build test short web generate fmt vet lint bench pretrain accuracy schemathesis load clean
 
 run: build ## build and start both servers with an embedded database
 	./$(BIN)
@@ -49,5 +49,11 @@ pretrain: ## rebuild the embedded artefact from the corpus: the same bytes
 
 accuracy: ## the README's accuracy table
 	$(GO) run . evaluate --corpus $(CORPUS) --bars
+
+schemathesis: build test-env ## hold the server against its OpenAPI document, at length
+	PERFCAST_BIN=$(abspath $(BIN)) PERFCAST_EXAMPLES=100 $(GO) test -v -timeout 30m -run Schemathesis ./test/python
+
+load: build ## what the server does at 64 connections, with 100,000 predictions stored
+	sh bench/load.sh $(BIN)
 
 clean: ; rm -rf bin web/assets/*.js web/assets/*.css .venv

@@ -98,7 +98,7 @@ func TestDefaults(t *testing.T) {
 	}
 	v := reflect.ValueOf(&r).Elem()
 	for i, body := range []string{`{"model_name":"b","hardware":"cpu"}`, `{"model_configs":[],"hardware_platforms":[],"batch_sizes":[]}`, `{}`, `{}`} {
-		d.body(shapeOf(v.Field(i).Type()).bound(), []byte(body), "", v.Field(i))
+		d.body(shapeOf(v.Field(i).Type()).bound(defaultMaxText), []byte(body), "", v.Field(i))
 	}
 	if len(d.errs) > 0 {
 		t.Fatal(d.errs)

@@ -35,7 +35,11 @@ const (
 // handle completes a route by its request type, its response type and what it
 // does.
 func handle[In, Out any](r route, do func(context.Context, *handler, In) (Out, error)) route {
-	r.request = shapeFor[In]().bound()
+	maxText := defaultMaxText
+	if r.method == http.MethodGet {
+		maxText = defaultMaxQuery
+	}
+	r.request = shapeFor[In]().bound(maxText)
 	r.response = shapeFor[Out]()
 	r.fresh = func() reflect.Value { return reflect.ValueOf(new(In)).Elem() }
 	r.do = func(ctx context.Context, h *handler, in any) (any, error) { return do(ctx, h, in.(In)) }

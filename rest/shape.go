@@ -15,6 +15,7 @@ import (
 // Limits of what a request may hold where its field does not state one.
 const (
 	defaultMaxText  = 4096 // characters
+	defaultMaxQuery = 256  // characters of a parameter in the URL
 	defaultMaxItems = 1000
 )
 
@@ -188,19 +189,20 @@ func (s *shape) constrain(tag reflect.StructTag) {
 }
 
 // bound sets the limits that a request's shape must have, in place: length of
-// texts and lists, and which texts stand for numbers.
-func (s *shape) bound() *shape {
+// texts, maxText where nothing is said, and of lists, and which texts stand for
+// numbers.
+func (s *shape) bound(maxText int) *shape {
 	s.lax = true
 	switch s.kind {
 	case kindString:
 		if s.maxLen == 0 && s.enum == nil {
-			s.maxLen = defaultMaxText
+			s.maxLen = maxText
 		}
 	case kindArray, kindOrMany:
 		if s.maxLen == 0 {
 			s.maxLen = defaultMaxItems
 		}
-		s.items.bound()
+		s.items.bound(maxText)
 	case kindTexts:
 		s.maxLen = defaultMaxItems
 	case kindInteger:
@@ -210,7 +212,7 @@ func (s *shape) bound() *shape {
 	case kindObject:
 		for _, f := range s.fields {
 			if !f.path { // what is in the path is looked up: too long is not found
-				f.bound()
+				f.bound(maxText)
 			}
 		}
 	}

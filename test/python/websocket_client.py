@@ -34,8 +34,9 @@ async def main():
         unknown = await asyncio.wait_for(client.monitor_task("hardware-unknown"), 5)
         assert unknown == {"task_id": "hardware-unknown", "error": "Task not found"}, unknown
         async with websockets.connect(url[: url.rindex("/")] + "/hardware-unknown") as socket:
-            async for _ in socket:
-                pass
+            with contextlib.suppress(websockets.ConnectionClosedError):
+                async for _ in socket:
+                    pass
             assert socket.close_code == 4404, socket.close_code
     finally:
         await client.close()

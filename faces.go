@@ -14,6 +14,7 @@ import (
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/catalog"
+	"github.com/perfcast/perfcast/component"
 	"github.com/perfcast/perfcast/db"
 	"github.com/perfcast/perfcast/gateway"
 	"github.com/perfcast/perfcast/key"
@@ -26,14 +27,15 @@ import (
 
 // server is what runs: the verbs and the faces over them.
 type server struct {
-	log     *slog.Logger
-	db      *db.DB
-	app     *app.App
-	rest    http.Handler
-	graphql *resolvers.Handler
-	gateway *gateway.Gateway
-	http    []*http.Server
-	failed  chan error
+	log        *slog.Logger
+	db         *db.DB
+	app        *app.App
+	rest       http.Handler
+	graphql    *resolvers.Handler
+	components *component.Set
+	gateway    *gateway.Gateway
+	http       []*http.Server
+	failed     chan error
 
 	alive context.Context // every request's context ends with it
 	end   context.CancelFunc
@@ -108,14 +110,16 @@ func allowed(ring *key.Ring, secret string, mutation bool) error {
 	return err
 }
 
-// predictive is the predictive API's port: REST, and GraphQL beside it.
-func (s *server) predictive() http.Handler {
+// predictive is the predictive API's port: REST, its keyed database routes, and
+// GraphQL beside it.
+func (s *server) predictive(ring *key.Ring) http.Handler {
+	database := gateway.PredictiveDatabase(s.app, ring, s.rest)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/graphql") || strings.HasPrefix(r.URL.Path, "/graphiql") {
 			s.graphql.ServeHTTP(w, r)
 			return
 		}
-		s.rest.ServeHTTP(w, r)
+		database.ServeHTTP(w, r)
 	})
 }
 
@@ -131,15 +135,19 @@ func (s *server) openGateway(c config, ring *key.Ring) (err error) {
 		s.gateway, err = gateway.New(o)
 		return err
 	}
-	o.Builtin = map[string]http.Handler{"predictive": s.rest}
-	o.Root = s.predictive()
+	if s.components, err = component.New(component.Options{App: s.app, Config: c.file, Reports: c.benchmarkDir, Log: s.log}); err != nil {
+		return err
+	}
+	o.Builtin = s.components.Builtin()
+	o.Builtin["predictive"] = s.rest
+	o.Root = s.predictive(ring)
 	s.gateway, err = gateway.New(o)
 	return err
 }
 
 // serve answers on a listener until close.
 func (s *server) serve(l net.Listener, h http.Handler) {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), BaseContext: func(net.Listener) context.Context { return s.alive }}
 	s.http = append(s.http, srv)
 	go func() {
@@ -166,6 +174,9 @@ func (s *server) close() error {
 	if s.gateway != nil {
 		s.gateway.Close()
 	}
+	if s.components != nil {
+		s.components.Close()
+	}
 	for _, srv := range s.http {
 		if srv.Shutdown(ctx) != nil {
 			_ = srv.Close()
@@ -180,7 +191,7 @@ func (s *server) close() error {
 // greet prints the addresses.
 func (s *server) greet(c config, l listeners, out io.Writer) {
 	if c.benchmarkDir != "" || c.benchmarkDB != "" {
-		fmt.Fprintln(out, "--benchmark-dir and --benchmark-db are not read yet: the import of benchmark results is to come.")
+		fmt.Fprintln(out, "--benchmark-dir is where the benchmark component finds its reports. Importing results from it and from --benchmark-db is to come.")
 	}
 	if l.predictive != nil {
 		at := "http://" + l.predictive.Addr().String()

@@ -109,7 +109,7 @@ func serve(ctx context.Context, c config, stdout io.Writer, log *slog.Logger) (e
 		s.openFaces(c, ring)
 	}
 	if l.predictive != nil {
-		s.serve(l.predictive, s.predictive())
+		s.serve(l.predictive, s.predictive(ring))
 	}
 	if l.gateway != nil {
 		if err := s.openGateway(c, ring); err != nil {

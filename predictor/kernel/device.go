@@ -115,7 +115,7 @@ type bound struct {
 }
 
 // latency is what even an empty kernel takes, from start to end.
-const latency = 2e-6
+const latency = 1.5e-6
 
 func (b bound) time() float64 { return max(b.compute, b.memory) + latency }
 

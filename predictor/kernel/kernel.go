@@ -1,7 +1,7 @@
 // Package kernel knows how long one operation takes on a device: its physical
 // bound by the datasheet over a learned utilisation.
 //
-//	time = (max(FLOPs / peak, bytes / bandwidth) + 2 µs) / utilisation
+//	time = (max(FLOPs / peak, bytes / bandwidth) + 1.5 µs) / utilisation
 //
 // The utilisation, in (0, 1], is learned from measured operations in two
 // parts. The level says how much of its peak a device sustains in large

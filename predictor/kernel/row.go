@@ -105,7 +105,8 @@ func timings(rows []Row) map[string]*timing {
 }
 
 // samplesOf makes rows ready, of products or of the others. Rows that launch
-// hides, or whose clock is too coarse, say little of the kernel and are left out.
+// hides, or whose clock is too coarse (1 µs in some tables of other operations),
+// say little of the kernel and are left out.
 func samplesOf(rows []Row, timings map[string]*timing, products bool) []sample {
 	var list []sample
 	for i := range rows {
@@ -121,7 +122,7 @@ func samplesOf(rows []Row, timings map[string]*timing, products bool) []sample {
 			}
 			t -= timing.event
 		}
-		if t < 4e-6 {
+		if t < 1.5e-6 || !products && t < 4e-6 {
 			continue
 		}
 		b := boundOf(&r.Op, r.Device, r.Precision)

@@ -146,7 +146,7 @@ class Bench:
 
             def decode():
                 call(input_ids=token, past_key_values=cache, use_cache=True)
-                cache.crop(args.sequence_length)
+                cache.crop(-1)  # take the new token out again
 
             step = self.case("decode", decode, runtime, sequence_length=args.sequence_length, output_length=1)
             step["tpot_ms"] = step.pop("latency_ms")  # of a cache of that many tokens

@@ -322,12 +322,12 @@ func TestCalibration(t *testing.T) {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	row := res["results"].([]any)[0].(map[string]any)
-	if row["measurement_id"] == nil || row["device_name"] != cpubench.ThisMachine {
+	if row["measurement_id"] == nil || row["device_name"] != d.Name {
 		t.Fatalf("%v", row)
 	}
 	c := app.DefaultConfig()
 	c.Model, c.Device = "bert-base-uncased", cpubench.ThisMachine
-	if p, err := s.app.Predict(context.Background(), c); err != nil || p.Device != cpubench.ThisMachine {
+	if p, err := s.app.Predict(context.Background(), c); err != nil || p.Device != d.Name {
 		t.Fatalf("%+v, %v", p, err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +40,10 @@ type Options struct {
 
 	Config  string            // configuration file, re-read when it changes; may be empty
 	Targets map[string]Target // from the command line; they win over the file
+
+	// KeyWrites puts the components' writes behind keys too, and the WebSockets
+	// that can cancel a run.
+	KeyWrites bool
 
 	Root http.Handler // what is outside /api, / and /health: documents, GraphQL; may be nil
 
@@ -256,13 +261,24 @@ func (g *Gateway) api(w http.ResponseWriter, r *http.Request, p string) {
 		writeDetail(w, http.StatusNotFound, "The "+segment+" component is not configured")
 	case rest == "/health":
 		g.get(w, r, func(w http.ResponseWriter, r *http.Request) { g.health(w, r, "/"+segment) })
-	case isDatabase(rest):
-		if r, ok := g.o.Keys.Authorize(w, r, scopeOf(r)); ok {
+	case isDatabase(rest) || g.o.KeyWrites && (scopeOf(r) != key.Read || commands(segment, rest)):
+		need := scopeOf(r)
+		if commands(segment, rest) {
+			need = key.Write
+		}
+		if r, ok := g.o.Keys.Authorize(w, r, need); ok {
 			m.handler.ServeHTTP(w, r)
 		}
 	default:
 		m.handler.ServeHTTP(w, r)
 	}
+}
+
+// commands reports whether a WebSocket takes commands that change something:
+// the test component's "cancel".
+func commands(component, rest string) bool {
+	first, _ := cut(rest)
+	return component == "test" && first == "ws"
 }
 
 // unknown is a path below /api that no component has; the root handler may.
@@ -274,6 +290,8 @@ func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request) {
 	notFound(w)
 }
 
+var searches = regexp.MustCompile(`^/api/(db/search|db/[a-z-]+/search|[a-z-]+/db/search)$`)
+
 // scopeOf is the right that a request to a database needs. A search changes
 // nothing, though it is a POST.
 func scopeOf(r *http.Request) key.Scope {
@@ -281,7 +299,7 @@ func scopeOf(r *http.Request) key.Scope {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return key.Read
 	case http.MethodPost:
-		if p := r.URL.Path; strings.HasSuffix(p, "/search") && strings.Count(p, "/") <= 4 {
+		if searches.MatchString(r.URL.Path) {
 			return key.Read
 		}
 	}

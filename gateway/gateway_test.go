@@ -382,6 +382,28 @@ func TestScopes(t *testing.T) {
 	}
 }
 
+func TestKeyedWrites(t *testing.T) {
+	_, s := newGateway(t, Options{Builtin: allEchoes(), KeyWrites: true})
+	for _, c := range []struct {
+		method, path, key string
+		want              int
+	}{
+		{"POST", "/api/test/run", "", 403},
+		{"POST", "/api/benchmark/run", reader, 403},
+		{"POST", "/api/benchmark/run", writer, 200},
+		{"POST", "/api/predictive-performance/search", "", 403},
+		{"GET", "/api/test/runs", "", 200},
+		{"GET", "/api/test/ws/1", "", 403},
+		{"GET", "/api/test/ws/1", reader, 403},
+		{"GET", "/api/test/ws/1", writer, 200},
+		{"GET", "/api/benchmark/ws/1", "", 200},
+	} {
+		if code, b := do(t, c.method, s.URL+c.path, c.key, ""); code != c.want {
+			t.Errorf("%s %s with %q: %d %s", c.method, c.path, c.key, code, b)
+		}
+	}
+}
+
 func writeConfig(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/perfcast/perfcast/perf"
 )
 
-// ThisMachine is the name of the device that these measurements calibrate.
-const ThisMachine = "this machine"
+// ThisMachine is how the name of the device begins that these measurements
+// calibrate, and an alias of it.
+const ThisMachine = "This machine"
 
 // Host is what the system says of the processor and memory.
 type Host struct {
@@ -60,22 +61,39 @@ func (h Host) Environment() map[string]string {
 	return map[string]string{"cpu": h.CPU, "cores": fmt.Sprint(h.Cores), "system": h.System}
 }
 
-// Device is this machine with its measured peak and bandwidth, the best of the
-// repeats, in the place of a datasheet's.
+// Calibrate gives a device the peak and bandwidth that were measured, the best
+// of the repeats. The peaks of its other precisions keep their ratio to fp32.
+func (r Result) Calibrate(d perf.Device) perf.Device {
+	note := "fp32 peak and bandwidth of copying memory measured by perfcast's CPU benchmarks"
+	if !r.Vectors {
+		note += "; without vector instructions, so the peak is too low"
+	}
+	if d.FP32 > 0 {
+		k := r.Peak.Best / d.FP32
+		for _, peak := range []*float64{&d.FP64, &d.FP16, &d.BF16, &d.FP8, &d.FP4, &d.Int8, &d.Int4} {
+			*peak *= k
+		}
+	}
+	d.FP32, d.FP32Matrix, d.TF32 = r.Peak.Best, 0, 0
+	d.MemoryBandwidth = r.Bandwidth.Best
+	for _, f := range []struct {
+		fact *float64
+		from float64
+	}{{&d.MemoryBytes, r.Host.MemoryBytes}, {&d.CacheBytes, r.Host.CacheBytes}} {
+		if *f.fact == 0 {
+			*f.fact = f.from
+		}
+	}
+	d.Notes, d.Source = note, "measured on this host"
+	return d
+}
+
+// Device is this machine by its measurements alone, for where nothing else is
+// known of it.
 func (r Result) Device() perf.Device {
 	h := r.Host
-	note := "peak of fp32 multiply-adds and bandwidth of copying memory, measured"
-	if !r.Vectors {
-		note = "the peak was measured without vector instructions, and is too low"
-	}
-	d := perf.Device{Name: ThisMachine, Vendor: h.Vendor, Platform: perf.CPU, Kind: "cpu",
-		FP32: r.Peak.Best, MemoryBytes: h.MemoryBytes, MemoryBandwidth: r.Bandwidth.Best,
-		CacheBytes: h.CacheBytes, Cores: h.Cores, ClockHz: h.ClockHz,
-		Notes: h.CPU + ": " + note, Source: "perfcast's own CPU benchmarks"}
-	if h.CPU != "unknown processor" {
-		d.Aliases = []string{"this machine (" + h.CPU + ")"}
-	}
-	return d
+	return r.Calibrate(perf.Device{Name: ThisMachine + ": " + h.CPU, Vendor: h.Vendor, Platform: perf.CPU, Kind: "cpu",
+		Aliases: []string{ThisMachine}, Cores: h.Cores, ClockHz: h.ClockHz})
 }
 
 // LayerModel is the encoder layer as a model of the catalogue.

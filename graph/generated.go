@@ -298,6 +298,7 @@ type ComplexityRoot struct {
 		Params             func(childComplexity int) int
 		Patch              func(childComplexity int) int
 		Source             func(childComplexity int) int
+		Stem               func(childComplexity int) int
 		Vocab              func(childComplexity int) int
 		Window             func(childComplexity int) int
 		WindowLayers       func(childComplexity int) int
@@ -1831,6 +1832,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Model.Source(childComplexity), true
+	case "Model.stem":
+		if e.ComplexityRoot.Model.Stem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Model.Stem(childComplexity), true
 	case "Model.vocab":
 		if e.ComplexityRoot.Model.Vocab == nil {
 			break
@@ -4035,6 +4042,8 @@ type Model implements Node {
   kind: String!
   "The design that it is one size of: ` + "`" + `resnet` + "`" + `, ` + "`" + `bert` + "`" + `, ` + "`" + `llama` + "`" + `."
   architecture: String!
+  "The design itself, over all collections, input sizes and training recipes: ` + "`" + `resnet50` + "`" + `."
+  stem: String!
   "Other names, matched without regard to case and punctuation."
   aliases: [String!]!
   "Parameters."
@@ -5341,6 +5350,8 @@ func (ec *executionContext) childFields_Model(ctx context.Context, field graphql
 		return ec.fieldContext_Model_kind(ctx, field)
 	case "architecture":
 		return ec.fieldContext_Model_architecture(ctx, field)
+	case "stem":
+		return ec.fieldContext_Model_stem(ctx, field)
 	case "aliases":
 		return ec.fieldContext_Model_aliases(ctx, field)
 	case "params":
@@ -11035,6 +11046,29 @@ func (ec *executionContext) _Model_architecture(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Model_architecture(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Model", field, false, false, "String")
+}
+
+func (ec *executionContext) _Model_stem(ctx context.Context, field graphql.CollectedField, obj *perf.Model) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Model_stem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stem, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Model_stem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Model", field, false, false, "String")
 }
 
@@ -21335,6 +21369,11 @@ func (ec *executionContext) _Model(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "architecture":
 			out.Values[i] = ec._Model_architecture(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "stem":
+			out.Values[i] = ec._Model_stem(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

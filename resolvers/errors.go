@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,15 +41,16 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 	if out.Path == nil {
 		out.Path = graphql.GetPath(ctx)
 	}
-	argument := argumentOf(ctx, shown.Path)
+	field := graphql.GetFieldContext(ctx).Path()
+	argument := argumentOf(field, shown.Path)
+	if argument != "" {
+		out.Path = field // an error's path is the response's; the argument is told apart
+	}
 	switch {
 	case errors.As(err, &ours) && ours.Code != perf.CodeInternal:
 		out.Message, out.Extensions["code"] = ours.Message, ours.Code
-		if field := camel(ours.Field); field != "" || argument != "" {
-			if field == "" {
-				field = argument
-			}
-			out.Message, out.Extensions["field"] = field+": "+ours.Message, field
+		if name := cmp.Or(camel(ours.Field), argument); name != "" {
+			out.Message, out.Extensions["field"] = name+": "+ours.Message, name
 		}
 		if len(ours.Suggestions) > 0 {
 			out.Extensions["suggestions"] = ours.Suggestions
@@ -68,12 +70,12 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 
 // argumentOf names the innermost argument or input field that an error's path
 // leads to, beyond the field that is being resolved; empty when it does not.
-func argumentOf(ctx context.Context, path ast.Path) string {
-	if len(path) <= len(graphql.GetFieldContext(ctx).Path()) {
+func argumentOf(field, path ast.Path) string {
+	if len(path) <= len(field) {
 		return ""
 	}
 	var name strings.Builder
-	for _, p := range path[len(graphql.GetFieldContext(ctx).Path()):] {
+	for _, p := range path[len(field):] {
 		switch p := p.(type) {
 		case ast.PathName:
 			name.Reset()
@@ -91,7 +93,7 @@ var fieldNames = map[string]string{
 	"model_name": "model", "model_family": "family", "hardware_platform": "platform",
 	"latency": "latencyMs", "memory_usage": "memoryMb", "ttft": "ttftMs", "tpot": "tpotMs",
 	"max_latency": "maxLatencyMs", "max_memory": "maxMemoryMb", "max_ttft": "maxTtftMs", "max_tpot": "maxTpotMs",
-	"measurements": "inputs", "fleet": "entries", "model_configs": "models", "serialized_model_path": "path",
+	"measurements": "inputs", "fleet": "entries", "model_configs": "models", "serialized_model_path": "path", "config": "configJson",
 	"fp64": "fp64FlopPerS", "fp32": "fp32FlopPerS", "fp32_matrix": "fp32MatrixFlopPerS", "tf32": "tf32FlopPerS", "fp16": "fp16FlopPerS",
 	"bf16": "bf16FlopPerS", "fp8": "fp8FlopPerS", "fp4": "fp4FlopPerS", "int8": "int8OpPerS", "int4": "int4OpPerS",
 	"memory_bandwidth": "memoryBandwidthBytesPerS", "link_bandwidth": "linkBandwidthBytesPerS",
@@ -100,6 +102,9 @@ var fieldNames = map[string]string{
 // camel is a field's name in the schema's spelling: measurements.2.batch_size
 // is inputs.2.batchSize.
 func camel(field string) string {
+	if key, ok := strings.CutPrefix(field, "config."); ok {
+		return "configJson." + key // a key of the file, in the file's spelling
+	}
 	parts := strings.Split(field, ".")
 	for i, s := range parts {
 		if name, ok := fieldNames[s]; ok {

@@ -76,6 +76,9 @@ func (r mutation) UpsertDevice(ctx context.Context, input perf.Device) (perf.Dev
 }
 
 func (r mutation) UpsertModel(ctx context.Context, input relay.ModelInput) (perf.Model, error) {
+	if input.ConfigJSON != nil {
+		return r.app.UpsertModelConfig(ctx, input.Name, input.Config())
+	}
 	return r.app.UpsertModel(ctx, input.Model)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perfcast/perfcast/predictor"
 	"github.com/perfcast/perfcast/rest"
 )
 
@@ -338,6 +339,30 @@ func TestStoreModel(t *testing.T) {
 	}
 	equal(t, "the path is only a label", row["metadata"], map[string]any{"serialized_model_path": "/etc/passwd"})
 	equal(t, "models", s.get(prefix + "models").body["count"], 1)
+}
+
+// TestArtefact: what is uploaded is looked at. Only our own format is stored,
+// and then it can be promoted and answers.
+func TestArtefact(t *testing.T) {
+	s := serve(t, rest.Options{})
+	body := func(artefact []byte) string {
+		return marshal(t, map[string]any{"model_type": "perfcast", "target_metric": "latency", "serialized_model_path": "mine", "hardware_platform": "cuda",
+			"features": []string{"batch_size"}, "artefact": artefact})
+	}
+	for _, foreign := range [][]byte{[]byte("garbage"), []byte("\x80\x04\x95a pickle"), make([]byte, 1<<16)} {
+		a := s.post("store-model", body(foreign))
+		equal(t, "loc", detail(t, a)["loc"], []any{"body", "artefact"})
+	}
+	equal(t, "models", s.get(prefix + "models").body["count"], 0)
+	artefact := predictor.Embedded()
+	id := s.run("store-model", body(artefact))["model_id"].(string)
+	row := s.row("models", "model_id", id)
+	equal(t, "serialized_model", row["serialized_model"], "<binary data>")
+	equal(t, "metadata", row["metadata"], map[string]any{"serialized_model_path": "mine", "artefact_bytes": len(artefact)})
+	if _, err := s.app.PromoteModel(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "promoted", s.row("models", "model_id", id)["metadata"].(map[string]any)["active"], true)
 }
 
 func TestMatrix(t *testing.T) {

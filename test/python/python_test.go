@@ -150,8 +150,13 @@ func TestSchemathesis(t *testing.T) {
 	if examples == "" {
 		examples = "5"
 	}
-	command := exec.CommandContext(t.Context(), st, "--config-file", "../../schemathesis.toml", "run", s.predictive+"/openapi.json",
+	config, err := filepath.Abs("../../schemathesis.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), st, "--config-file", config, "run", s.predictive+"/openapi.json",
 		"--max-examples", examples, "--no-color")
+	command.Dir = t.TempDir() // it keeps a cache where it runs
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Error(err)

@@ -40,20 +40,14 @@ fmt: ; gofmt -l -w $$(git ls-files '*.go')
 vet: ; $(GO) vet ./...
 lint: ; golangci-lint run
 
-bench: ## the figures of the README
-	$(GO) test -run '^$$' -bench 'Predict$$|Sweep|Record$$' -benchtime 3s ./app
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./db
+bench: build ## the figures of the README
+	$(GO) test -run '^$$' -bench 'Predict|Sweep|Record' -benchtime 2s ./app
+	sh bench/load.sh $(BIN)
 
 pretrain: ## rebuild the embedded artefact from the corpus: the same bytes
-	$(GO) run . train --corpus $(CORPUS) --out predictor/artefact.bin.gz
+	$(GO) run . train --out predictor/artefact.bin $(CORPUS)
 
-accuracy: ## the README's accuracy table
-	$(GO) run . evaluate --corpus $(CORPUS) --bars
-
-schemathesis: build test-env ## hold the server against its OpenAPI document, at length
-	PERFCAST_BIN=$(abspath $(BIN)) PERFCAST_EXAMPLES=100 $(GO) test -v -timeout 30m -run Schemathesis ./test/python
-
-load: build ## what the server does at 64 connections, with 100,000 predictions stored
-	sh bench/load.sh $(BIN)
+accuracy: build ## the README's accuracy table, by cross-validation on the corpus
+	sh bench/accuracy.sh $(BIN) $(CORPUS)
 
 clean: ; rm -rf bin web/assets/*.js web/assets/*.css .venv

@@ -122,6 +122,11 @@ func (a *App) SaveRun(ctx context.Context, r perf.Run) error {
 	return a.write(ctx, db.Batch{Runs: []perf.Run{r}})
 }
 
+// DeleteRun removes a component's run, all its states.
+func (a *App) DeleteRun(ctx context.Context, id string) error {
+	return a.write(ctx, db.Batch{DeleteRuns: []string{id}})
+}
+
 // Runs lists components' runs in their newest states.
 func (a *App) Runs(ctx context.Context, q Query) (*Page[perf.Run], error) { return a.db.Runs(ctx, q) }
 

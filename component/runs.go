@@ -21,10 +21,6 @@ var (
 	errClosed    = errors.New("the server was stopped")
 )
 
-// deleted is the state of a run that was taken out of the lists. Records are
-// appended, never erased: the newest state, which counts, is without content.
-const deleted perf.RunStatus = "deleted"
-
 const (
 	maxWaiting = 100  // runs that wait for their turn
 	keepEnded  = 1000 // ended runs that stay in memory
@@ -127,34 +123,40 @@ func (rs *runs) do(ctx context.Context, l *live, do job) {
 	if err == nil {
 		err = bad
 	}
-	end := rs.change(l, func(r *perf.Run) {
-		r.Completed = rs.clock()
-		switch {
-		case err == nil:
-			r.Status, r.Progress, r.Step, r.Result = perf.RunCompleted, 1, "Completed", body
-		case errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded):
-			r.Status, r.Error = perf.RunTimeout, err.Error()
-		case errors.Is(err, errCancelled):
-			r.Status, r.Error = perf.RunCancelled, err.Error()
-		default:
-			r.Status, r.Error = perf.RunError, clip(err.Error())
-		}
-	})
-	rs.save(l, end)
+	rs.mu.Lock()
+	end := l.run
+	rs.mu.Unlock()
+	finish(&end, err, body, rs.clock())
+	rs.save(l, end) // before anybody can see that it has ended
+	rs.change(l, func(r *perf.Run) { *r = end })
 	rs.mu.Lock()
 	rs.active--
 	rs.forget()
 	rs.mu.Unlock()
 }
 
+// finish is a run's last state.
+func finish(r *perf.Run, err error, result []byte, now time.Time) {
+	r.Completed = now
+	switch {
+	case err == nil:
+		r.Status, r.Progress, r.Step, r.Result = perf.RunCompleted, 1, "Completed", result
+	case errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded):
+		r.Status, r.Error = perf.RunTimeout, err.Error()
+	case errors.Is(err, errCancelled):
+		r.Status, r.Error = perf.RunCancelled, err.Error()
+	default:
+		r.Status, r.Error = perf.RunError, clip(err.Error())
+	}
+}
+
 // change changes a run and wakes who watches it.
-func (rs *runs) change(l *live, f func(*perf.Run)) perf.Run {
+func (rs *runs) change(l *live, f func(*perf.Run)) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	f(&l.run)
 	close(l.changed)
 	l.changed = make(chan struct{})
-	return l.run
 }
 
 // save keeps a state: the first and the last, as each is a row.
@@ -203,9 +205,9 @@ func (rs *runs) get(ctx context.Context, id string) (perf.Run, <-chan struct{}, 
 	return r, nil, err
 }
 
-// present is an error for a run that is not this component's, or deleted.
+// present is an error for a run that is not this component's.
 func (rs *runs) present(r perf.Run) error {
-	if r.Component != rs.component || r.Status == deleted {
+	if r.Component != rs.component {
 		return perf.NotFound("there is no run %s", r.ID)
 	}
 	return nil
@@ -223,7 +225,7 @@ func (rs *runs) cancel(ctx context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-// remove takes an ended run out of the lists.
+// remove deletes an ended run.
 func (rs *runs) remove(ctx context.Context, id string) error {
 	r, _, err := rs.get(ctx, id)
 	if err != nil {
@@ -233,8 +235,7 @@ func (rs *runs) remove(ctx context.Context, id string) error {
 		return &perf.Error{Code: perf.CodeConflict, Message: "the run is still going on: cancel it first"}
 	}
 	if rs.app != nil {
-		gone := perf.Run{ID: r.ID, Component: r.Component, Status: deleted, Started: r.Started, Completed: r.Completed}
-		if err := rs.app.SaveRun(ctx, gone); err != nil {
+		if err := rs.app.DeleteRun(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -266,7 +267,7 @@ func (f *filter) keeps(r *perf.Run) bool {
 func (rs *runs) list(ctx context.Context, f filter) ([]perf.Run, error) {
 	byID := map[string]perf.Run{}
 	if rs.app != nil {
-		q := app.Query{Limit: f.limit}.Where("component", app.Eq, string(rs.component)).Where("status", app.Ne, string(deleted))
+		q := app.Query{Limit: f.limit}.Where("component", app.Eq, string(rs.component))
 		if len(f.models) > 0 {
 			q = q.Where("model_name", app.In, f.models)
 		}

@@ -84,7 +84,7 @@ func (e *eager) forward(o ops.Op) {
 	case o.Class == ops.Softmax:
 		e.add(o)
 		e.dropout(o, o.M, o.N)
-	case o.Class == ops.Norm && e.m.Architecture == "t5":
+	case o.Class == ops.Norm && t5(e.m):
 		e.stream(o.Name, "pow", o, o.M, o.N, 2)
 		e.stream(o.Name, "mul", o, o.M, o.N, 3)
 		e.stream(o.Name, "mul", o, o.M, o.N, 2)
@@ -92,7 +92,7 @@ func (e *eager) forward(o ops.Op) {
 		for _, k := range geluNew {
 			e.stream(o.Name, k.kind, o, o.M, o.N, k.passes)
 		}
-	case o.Class == ops.Elementwise && o.Kind == "gelu" && (e.m.Architecture == "opt" || e.m.Architecture == "t5"):
+	case o.Class == ops.Elementwise && o.Kind == "gelu" && (e.m.Architecture == "opt" || t5(e.m)):
 		o.Kind = "relu"
 		e.add(o)
 	case o.Class == ops.Elementwise && strings.HasSuffix(o.Name, "residual"):
@@ -102,6 +102,9 @@ func (e *eager) forward(o ops.Op) {
 		e.add(o)
 	}
 }
+
+// t5 reports whether the model is built of T5's blocks.
+func t5(m *perf.Model) bool { return m.Architecture == "t5" || m.Architecture == "switch_transformers" }
 
 // gpt2 reports whether the model computes gelu_new from elementary functions.
 func gpt2(m *perf.Model) bool {
@@ -175,7 +178,8 @@ func (e *eager) backward(o ops.Op) {
 
 // EagerStep is how long a step of w takes in PyTorch's eager mode, in seconds,
 // as Step of Eager. ok is false where single operations do not add up to it: a
-// model that is not listed layer by layer or routes between experts, another
+// model that is not listed layer by layer or routes between experts (but Switch
+// Transformers), another
 // precision than fp32, several devices, no GPU, or one without the facts.
 //
 // On GPUs left out of the fit the sum differed from that of a fit with them by
@@ -183,7 +187,7 @@ func (e *eager) backward(o ops.Op) {
 // of its peak than any other).
 func (m *Model) EagerStep(w perf.Workload, s ops.Step, launch float64) (seconds float64, shares perf.Shares, ok bool) {
 	d := w.Hardware
-	if w.Precision != perf.FP32 || !ops.Layered(w.Facts) || w.Facts.Experts > 1 || w.Devices > 1 || w.OutputLength > 0 ||
+	if w.Precision != perf.FP32 || !ops.Layered(w.Facts) || w.Facts.Experts > 1 && !ops.Switch(w.Facts) || w.Devices > 1 || w.OutputLength > 0 ||
 		d.Platform != perf.CUDA && d.Platform != perf.ROCm || d.FP32 <= 0 || d.MemoryBandwidth <= 0 || d.Cores <= 0 {
 		return 0, perf.Shares{}, false
 	}

@@ -231,11 +231,34 @@ func (b *builder) experts() {
 	if inter == 0 {
 		inter = Intermediate(m)
 	}
+	if Switch(m) {
+		b.switched(inter)
+		return
+	}
 	k := max(1, m.ExpertsPerToken)
 	hit := Hit(m.Experts, k, b.rows)
 	b.matmul("router", b.rows, m.Experts, m.Hidden, b.layers)
 	each := max(1, int(float64(b.rows*k)/hit+0.5))
 	b.mlp("expert", each, b.share(inter), b.layers*hit)
+}
+
+// Switch reports whether a model is a Switch Transformer, which routes in every
+// second layer only, each token to one expert with room for so many.
+func Switch(m *perf.Model) bool {
+	return m.Architecture == "switch_transformers" && m.Experts > 1
+}
+
+// switchCapacity is how many tokens of a sequence one expert takes; what is
+// over passes by (the default of Hugging Face's SwitchTransformersConfig).
+const switchCapacity = 64
+
+func (b *builder) switched(inter int) {
+	half := b.layers / 2
+	b.mlp("mlp", b.rows, b.share(Intermediate(b.m)), half)
+	b.matmul("router", b.rows, b.m.Experts, b.m.Hidden, half)
+	b.elementwise("dispatch", "copy", b.rows, b.m.Hidden, 1, half*float64(b.m.Experts))
+	each := max(1, min(b.rows/b.m.Experts, b.s.Batch*switchCapacity))
+	b.mlp("expert", each, b.share(inter), half*float64(b.m.Experts))
 }
 
 // Hit is how many of E experts are chosen by at least one of rows tokens that

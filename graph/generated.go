@@ -46,6 +46,7 @@ type ResolverRoot interface {
 	Task() TaskResolver
 	ConstraintsInput() ConstraintsInputResolver
 	MeasurementInput() MeasurementInputResolver
+	PredictInput() PredictInputResolver
 }
 
 type DirectiveRoot struct {
@@ -661,10 +662,21 @@ type ConstraintsInputResolver interface {
 	MaxMemoryMb(ctx context.Context, obj *perf.Constraints, data *float64) error
 }
 type MeasurementInputResolver interface {
+	Precision(ctx context.Context, obj *perf.Measurement, data *perf.Precision) error
+	Mode(ctx context.Context, obj *perf.Measurement, data *perf.Mode) error
+	BatchSize(ctx context.Context, obj *perf.Measurement, data *int) error
+	SequenceLength(ctx context.Context, obj *perf.Measurement, data *int) error
+
 	LatencyMs(ctx context.Context, obj *perf.Measurement, data *float64) error
 	MemoryMb(ctx context.Context, obj *perf.Measurement, data *float64) error
 	TtftMs(ctx context.Context, obj *perf.Measurement, data *float64) error
 	TpotMs(ctx context.Context, obj *perf.Measurement, data *float64) error
+}
+type PredictInputResolver interface {
+	Precision(ctx context.Context, obj *perf.Config, data *perf.Precision) error
+	Mode(ctx context.Context, obj *perf.Config, data *perf.Mode) error
+	BatchSize(ctx context.Context, obj *perf.Config, data *int) error
+	SequenceLength(ctx context.Context, obj *perf.Config, data *int) error
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -4282,42 +4294,42 @@ type TableOverview {
   newest: DateTime
 }
 
-"A workload: what runs where, and how. Only ` + "`" + `model` + "`" + ` is required."
+"A workload: what runs where, and how. Only ` + "`" + `model` + "`" + ` is required; null is the same as leaving a field out."
 input PredictInput {
   "A model of the catalogue, by any of its names."
   model: String!
   "Family of the model; kept as given. Inferred from the model's facts when empty."
-  family: String! = ""
+  family: String = ""
   "A device of the catalogue, by any of its names. Left out, ` + "`" + `platform` + "`" + ` decides which."
-  device: String! = ""
+  device: String = ""
   "The platform; what stands behind it is the fleet's device, else this host's, else a default with the warning ` + "`" + `DEVICE_ASSUMED` + "`" + `."
-  platform: Platform! = ""
+  platform: Platform = ""
   "Software that runs the model; the platform's usual one when empty."
-  runtime: String! = ""
+  runtime: String = ""
   "Version of the runtime."
-  runtimeVersion: String! = ""
+  runtimeVersion: String = ""
   "Number format to compute in."
-  precision: Precision! = "fp32"
+  precision: Precision = "fp32"
   "Inference or training."
-  mode: Mode! = "inference"
+  mode: Mode = "inference"
   "Samples that go through the model together in one step, at least 1."
-  batchSize: Int! = 1
+  batchSize: Int = 1
   "Input tokens of one sample, at least 1; text and audio models."
-  sequenceLength: Int! = 128
+  sequenceLength: Int = 128
   "Tokens that one request generates; 0 = forward pass only."
-  outputLength: Int! = 0
+  outputLength: Int = 0
   "Requests in flight on a serving engine; 0 = no serving engine, one batch at a time."
-  concurrency: Int! = 0
+  concurrency: Int = 0
   "Pixels of one side of an image; 0 = the model's own."
-  imageSize: Int! = 0
+  imageSize: Int = 0
   "Accelerators that the work is spread over; 0 = as many as the split needs."
-  devices: Int! = 0
+  devices: Int = 0
   "Ways that each layer is split; 0 = not."
-  tensorParallel: Int! = 0
+  tensorParallel: Int = 0
   "Ways that the layers are dealt out; 0 = not."
-  pipelineParallel: Int! = 0
+  pipelineParallel: Int = 0
   "Ways that the experts are dealt out; 0 = not."
-  expertParallel: Int! = 0
+  expertParallel: Int = 0
 }
 
 "Bounds of a recommendation. What is left out, or 0, is not bounded."
@@ -4331,47 +4343,47 @@ input ConstraintsInput {
   "Memory on one device at most, MB (10^6 bytes)."
   maxMemoryMb: Float
   "Samples a second at least."
-  minThroughput: Float! = 0
+  minThroughput: Float = 0
   "Price of all devices together at most, in the fleet's currency an hour."
-  maxCostPerHour: Float! = 0
+  maxCostPerHour: Float = 0
 }
 
-"What was observed for one workload. Leave out what was not measured."
+"What was observed for one workload. Leave out what was not measured, or give null."
 input MeasurementInput {
   "The model, by any of its names. One that the catalogue does not have is recorded without a comparison."
   model: String!
   "Family of the model; kept as given."
-  family: String! = ""
+  family: String = ""
   "The device, by any of its names. Left out, ` + "`" + `platform` + "`" + ` decides which."
-  device: String! = ""
+  device: String = ""
   "The platform; what stands behind it is resolved now and kept."
-  platform: Platform! = ""
+  platform: Platform = ""
   "Software that ran the model."
-  runtime: String! = ""
+  runtime: String = ""
   "Version of the runtime."
-  runtimeVersion: String! = ""
+  runtimeVersion: String = ""
   "Number format computed in."
-  precision: Precision! = "fp32"
+  precision: Precision = "fp32"
   "Inference or training."
-  mode: Mode! = "inference"
+  mode: Mode = "inference"
   "Samples that went through the model together in one step, at least 1."
-  batchSize: Int! = 1
+  batchSize: Int = 1
   "Input tokens of one sample, at least 1; text and audio models."
-  sequenceLength: Int! = 128
+  sequenceLength: Int = 128
   "Tokens that one request generated; 0 = forward pass only."
-  outputLength: Int! = 0
+  outputLength: Int = 0
   "Requests in flight on a serving engine; 0 = no serving engine."
-  concurrency: Int! = 0
+  concurrency: Int = 0
   "Pixels of one side of an image; 0 = the model's own."
-  imageSize: Int! = 0
+  imageSize: Int = 0
   "Accelerators that the work was spread over; 0 = as many as the split needs."
-  devices: Int! = 0
+  devices: Int = 0
   "Ways that each layer was split; 0 = not."
-  tensorParallel: Int! = 0
+  tensorParallel: Int = 0
   "Ways that the layers were dealt out; 0 = not."
-  pipelineParallel: Int! = 0
+  pipelineParallel: Int = 0
   "Ways that the experts were dealt out; 0 = not."
-  expertParallel: Int! = 0
+  expertParallel: Int = 0
 
   "Samples a second."
   throughput: Float
@@ -4387,9 +4399,9 @@ input MeasurementInput {
   outputTokensPerSecond: Float
 
   "Id of the prediction to compare with; left out, an earlier prediction of exactly this workload, or a new one."
-  predictionId: String! = ""
+  predictionId: String = ""
   "Where it comes from."
-  source: String! = "api"
+  source: String = "api"
   "The environment that it was taken in: an object whose values are strings."
   environment: JSON
 }
@@ -4399,53 +4411,53 @@ input DeviceInput {
   "Canonical name."
   name: String!
   "Who makes it."
-  vendor: String! = ""
+  vendor: String = ""
   "What it is driven through."
   platform: Platform!
   "` + "`" + `datacenter-gpu` + "`" + `, ` + "`" + `consumer-gpu` + "`" + `, ` + "`" + `cpu` + "`" + `, ` + "`" + `edge-npu` + "`" + `, ` + "`" + `mcu` + "`" + `, ..."
-  kind: String! = ""
+  kind: String = ""
   "Year of release."
-  year: Int! = 0
+  year: Int = 0
   "Other names."
   aliases: [String!]
   "64-bit floating point, FLOP/s."
-  fp64FlopPerS: Float! = 0
+  fp64FlopPerS: Float = 0
   "32-bit floating point on the general units, FLOP/s."
-  fp32FlopPerS: Float! = 0
+  fp32FlopPerS: Float = 0
   "32-bit floating point on the matrix units, FLOP/s."
-  fp32MatrixFlopPerS: Float! = 0
+  fp32MatrixFlopPerS: Float = 0
   "TF32 on the matrix units, FLOP/s."
-  tf32FlopPerS: Float! = 0
+  tf32FlopPerS: Float = 0
   "16-bit floating point, FLOP/s."
-  fp16FlopPerS: Float! = 0
+  fp16FlopPerS: Float = 0
   "bfloat16, FLOP/s."
-  bf16FlopPerS: Float! = 0
+  bf16FlopPerS: Float = 0
   "8-bit floating point, FLOP/s."
-  fp8FlopPerS: Float! = 0
+  fp8FlopPerS: Float = 0
   "4-bit floating point, FLOP/s."
-  fp4FlopPerS: Float! = 0
+  fp4FlopPerS: Float = 0
   "8-bit integers, OP/s."
-  int8OpPerS: Float! = 0
+  int8OpPerS: Float = 0
   "4-bit integers, OP/s."
-  int4OpPerS: Float! = 0
+  int4OpPerS: Float = 0
   "Marketing capacity, bytes."
-  memoryBytes: Float! = 0
+  memoryBytes: Float = 0
   "Bytes a second to its memory."
-  memoryBandwidthBytesPerS: Float! = 0
+  memoryBandwidthBytesPerS: Float = 0
   "Last-level cache, bytes."
-  cacheBytes: Float! = 0
+  cacheBytes: Float = 0
   "Streaming multiprocessors, compute units or CPU cores."
-  cores: Int! = 0
+  cores: Int = 0
   "Boost clock of a GPU, sustained all-core clock of a CPU, Hz."
-  clockHz: Float! = 0
+  clockHz: Float = 0
   "Power limit, W."
-  powerW: Float! = 0
+  powerW: Float = 0
   "Bytes a second to a neighbouring device, one direction."
-  linkBandwidthBytesPerS: Float! = 0
+  linkBandwidthBytesPerS: Float = 0
   "Anything to know about the facts."
-  notes: String! = ""
+  notes: String = ""
   "Where the facts come from."
-  source: String! = ""
+  source: String = ""
 }
 
 """
@@ -4458,63 +4470,63 @@ input ModelInput {
   "A Hugging Face ` + "`" + `config.json` + "`" + `, as an object or as text. With it, no other fact is taken."
   configJson: JSON
   "` + "`" + `text_generation` + "`" + `, ` + "`" + `embedding` + "`" + `, ` + "`" + `vision` + "`" + `, ` + "`" + `detection` + "`" + `, ` + "`" + `audio` + "`" + `, ` + "`" + `multimodal` + "`" + `, ` + "`" + `diffusion` + "`" + `, ` + "`" + `recommendation` + "`" + ` or ` + "`" + `other` + "`" + `."
-  family: String! = ""
+  family: String = ""
   "` + "`" + `encoder` + "`" + `, ` + "`" + `decoder` + "`" + `, ` + "`" + `encoder-decoder` + "`" + `, ` + "`" + `cnn` + "`" + `, ` + "`" + `vit` + "`" + `, ` + "`" + `diffusion` + "`" + `, ..."
-  kind: String! = ""
+  kind: String = ""
   "The design that it is one size of: ` + "`" + `resnet` + "`" + `, ` + "`" + `bert` + "`" + `, ` + "`" + `llama` + "`" + `."
-  architecture: String! = ""
+  architecture: String = ""
   "Other names."
   aliases: [String!]
   "Parameters."
-  params: Float! = 0
+  params: Float = 0
   "Parameters that one token passes (mixture of experts); 0 = all."
-  activeParams: Float! = 0
+  activeParams: Float = 0
   "Layers; an encoder-decoder's encoder layers."
-  layers: Int! = 0
+  layers: Int = 0
   "Decoder layers of an encoder-decoder."
-  decoderLayers: Int! = 0
+  decoderLayers: Int = 0
   "Width of a layer, elements."
-  hidden: Int! = 0
+  hidden: Int = 0
   "Width of the feed-forward block, elements."
-  intermediate: Int! = 0
+  intermediate: Int = 0
   "Attention heads."
-  heads: Int! = 0
+  heads: Int = 0
   "Heads that keys and values are kept for."
-  kvHeads: Int! = 0
+  kvHeads: Int = 0
   "Width of a head, elements."
-  headDim: Int! = 0
+  headDim: Int = 0
   "Tokens in the vocabulary."
-  vocab: Int! = 0
+  vocab: Int = 0
   "Longest context, tokens."
-  maxPosition: Int! = 0
+  maxPosition: Int = 0
   "Experts in a layer."
-  experts: Int! = 0
+  experts: Int = 0
   "Experts that one token passes."
-  expertsPerToken: Int! = 0
+  expertsPerToken: Int = 0
   "Width of an expert's feed-forward block, elements."
-  expertIntermediate: Int! = 0
+  expertIntermediate: Int = 0
   "Elements that one token keeps in one layer's cache under latent attention; 0 = two vectors a KV head."
-  latentKv: Int! = 0
+  latentKv: Int = 0
   "Layers whose cache grows with the context; 0 = all."
-  cacheLayers: Int! = 0
+  cacheLayers: Int = 0
   "Tokens that a sliding-window layer looks back on; 0 = no such layers."
-  window: Int! = 0
+  window: Int = 0
   "Layers with a sliding window."
-  windowLayers: Int! = 0
+  windowLayers: Int = 0
   "Whether the feed-forward block has three matrices (SwiGLU) instead of two."
-  gatedMlp: Boolean! = false
+  gatedMlp: Boolean = false
   "Pixels of one side of its images."
-  imageSize: Int! = 0
+  imageSize: Int = 0
   "Pixels of one side of a patch."
-  patch: Int! = 0
+  patch: Int = 0
   "Multiply-accumulates of one forward pass over one sample."
-  macs: Float! = 0
+  macs: Float = 0
   "Elements written by one forward pass over one sample."
-  activations: Float! = 0
+  activations: Float = 0
   "Anything to know about the facts."
-  notes: String! = ""
+  notes: String = ""
   "Where the facts come from."
-  source: String! = ""
+  source: String = ""
 }
 
 "One kind of device that the operator has or can rent."
@@ -4522,11 +4534,11 @@ input FleetEntryInput {
   "A device of the catalogue, by any of its names."
   device: String!
   "What it is driven through; needed where the name alone is ambiguous."
-  platform: Platform! = ""
+  platform: Platform = ""
   "How many can be had at once, at least 1."
   count: Int! = 1
   "Price of one, in the operator's currency an hour; 0 = not stated."
-  pricePerHour: Float! = 0
+  pricePerHour: Float = 0
   "Names of cloud instances that have it."
   aliases: [String!]
 }
@@ -4540,9 +4552,9 @@ input PredictionModelInput {
   "The platform that it is for."
   platform: Platform!
   "The family that it is for; empty = any."
-  family: String! = ""
+  family: String = ""
   "Where its own file is: a label, never opened."
-  path: String! = ""
+  path: String = ""
   "Its inputs."
   features: [String!]
   "Score on the data it was fitted to."
@@ -4562,7 +4574,7 @@ input FeedbackInput {
   "Whether it was taken."
   accepted: Boolean!
   "Anything in words."
-  text: String! = ""
+  text: String = ""
 }
 
 "Keeps the records of one kind of workload. What is left out keeps all."
@@ -18455,14 +18467,14 @@ func (ec *executionContext) unmarshalInputConstraintsInput(ctx context.Context, 
 			}
 		case "minThroughput":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minThroughput"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.MinThroughput = data
 		case "maxCostPerHour":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxCostPerHour"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18578,7 +18590,7 @@ func (ec *executionContext) unmarshalInputDeviceInput(ctx context.Context, obj a
 			it.Name = data
 		case "vendor":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("vendor"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18592,14 +18604,14 @@ func (ec *executionContext) unmarshalInputDeviceInput(ctx context.Context, obj a
 			it.Platform = data
 		case "kind":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Kind = data
 		case "year":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("year"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18613,133 +18625,133 @@ func (ec *executionContext) unmarshalInputDeviceInput(ctx context.Context, obj a
 			it.Aliases = data
 		case "fp64FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fp64FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.FP64 = data
 		case "fp32FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fp32FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.FP32 = data
 		case "fp32MatrixFlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fp32MatrixFlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.FP32Matrix = data
 		case "tf32FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tf32FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.TF32 = data
 		case "fp16FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fp16FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.FP16 = data
 		case "bf16FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bf16FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.BF16 = data
 		case "fp8FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fp8FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.FP8 = data
 		case "fp4FlopPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fp4FlopPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.FP4 = data
 		case "int8OpPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("int8OpPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Int8 = data
 		case "int4OpPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("int4OpPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Int4 = data
 		case "memoryBytes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("memoryBytes"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.MemoryBytes = data
 		case "memoryBandwidthBytesPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("memoryBandwidthBytesPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.MemoryBandwidth = data
 		case "cacheBytes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cacheBytes"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.CacheBytes = data
 		case "cores":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cores"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Cores = data
 		case "clockHz":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clockHz"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ClockHz = data
 		case "powerW":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("powerW"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.PowerW = data
 		case "linkBandwidthBytesPerS":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("linkBandwidthBytesPerS"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.LinkBandwidth = data
 		case "notes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Notes = data
 		case "source":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18799,7 +18811,7 @@ func (ec *executionContext) unmarshalInputFeedbackInput(ctx context.Context, obj
 			it.Accepted = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18858,7 +18870,7 @@ func (ec *executionContext) unmarshalInputFleetEntryInput(ctx context.Context, o
 			it.Device = data
 		case "platform":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("platform"))
-			data, err := ec.unmarshalNPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx, v)
+			data, err := ec.unmarshalOPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18872,7 +18884,7 @@ func (ec *executionContext) unmarshalInputFleetEntryInput(ctx context.Context, o
 			it.Count = data
 		case "pricePerHour":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pricePerHour"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18983,112 +18995,120 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 			it.Model = data
 		case "family":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("family"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Family = data
 		case "device":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("device"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Device = data
 		case "platform":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("platform"))
-			data, err := ec.unmarshalNPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx, v)
+			data, err := ec.unmarshalOPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Platform = data
 		case "runtime":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runtime"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Runtime = data
 		case "runtimeVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runtimeVersion"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.RuntimeVersion = data
 		case "precision":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("precision"))
-			data, err := ec.unmarshalNPrecision2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPrecision(ctx, v)
+			data, err := ec.unmarshalOPrecision2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐPrecision(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Precision = data
+			if err = ec.Resolvers.MeasurementInput().Precision(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "mode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
-			data, err := ec.unmarshalNMode2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐMode(ctx, v)
+			data, err := ec.unmarshalOMode2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐMode(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Mode = data
+			if err = ec.Resolvers.MeasurementInput().Mode(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "batchSize":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("batchSize"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.BatchSize = data
+			if err = ec.Resolvers.MeasurementInput().BatchSize(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "sequenceLength":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sequenceLength"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.SequenceLength = data
+			if err = ec.Resolvers.MeasurementInput().SequenceLength(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "outputLength":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("outputLength"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.OutputLength = data
 		case "concurrency":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("concurrency"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Concurrency = data
 		case "imageSize":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageSize"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ImageSize = data
 		case "devices":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("devices"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Devices = data
 		case "tensorParallel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tensorParallel"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.TensorParallel = data
 		case "pipelineParallel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pipelineParallel"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.PipelineParallel = data
 		case "expertParallel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expertParallel"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -19145,14 +19165,14 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 			it.OutputTokensPerSec = data
 		case "predictionId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("predictionId"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.PredictionID = data
 		case "source":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -19300,21 +19320,21 @@ func (ec *executionContext) unmarshalInputModelInput(ctx context.Context, obj an
 			it.ConfigJSON = data
 		case "family":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("family"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Family = data
 		case "kind":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Kind = data
 		case "architecture":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("architecture"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -19328,175 +19348,175 @@ func (ec *executionContext) unmarshalInputModelInput(ctx context.Context, obj an
 			it.Aliases = data
 		case "params":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("params"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Params = data
 		case "activeParams":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("activeParams"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ActiveParams = data
 		case "layers":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("layers"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Layers = data
 		case "decoderLayers":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decoderLayers"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.DecoderLayers = data
 		case "hidden":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hidden"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Hidden = data
 		case "intermediate":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("intermediate"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Intermediate = data
 		case "heads":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("heads"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Heads = data
 		case "kvHeads":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kvHeads"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.KVHeads = data
 		case "headDim":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headDim"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.HeadDim = data
 		case "vocab":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("vocab"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Vocab = data
 		case "maxPosition":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxPosition"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.MaxPosition = data
 		case "experts":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("experts"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Experts = data
 		case "expertsPerToken":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expertsPerToken"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpertsPerToken = data
 		case "expertIntermediate":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expertIntermediate"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpertIntermediate = data
 		case "latentKv":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("latentKv"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.LatentKV = data
 		case "cacheLayers":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cacheLayers"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.CacheLayers = data
 		case "window":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("window"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Window = data
 		case "windowLayers":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("windowLayers"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.WindowLayers = data
 		case "gatedMlp":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gatedMlp"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			data, err := ec.unmarshalOBoolean2bool(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.GatedMLP = data
 		case "imageSize":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageSize"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ImageSize = data
 		case "patch":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("patch"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Patch = data
 		case "macs":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("macs"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.MACs = data
 		case "activations":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("activations"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Activations = data
 		case "notes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Notes = data
 		case "source":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -19594,112 +19614,120 @@ func (ec *executionContext) unmarshalInputPredictInput(ctx context.Context, obj 
 			it.Model = data
 		case "family":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("family"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Family = data
 		case "device":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("device"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Device = data
 		case "platform":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("platform"))
-			data, err := ec.unmarshalNPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx, v)
+			data, err := ec.unmarshalOPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Platform = data
 		case "runtime":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runtime"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Runtime = data
 		case "runtimeVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runtimeVersion"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.RuntimeVersion = data
 		case "precision":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("precision"))
-			data, err := ec.unmarshalNPrecision2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPrecision(ctx, v)
+			data, err := ec.unmarshalOPrecision2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐPrecision(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Precision = data
+			if err = ec.Resolvers.PredictInput().Precision(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "mode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
-			data, err := ec.unmarshalNMode2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐMode(ctx, v)
+			data, err := ec.unmarshalOMode2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐMode(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Mode = data
+			if err = ec.Resolvers.PredictInput().Mode(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "batchSize":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("batchSize"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.BatchSize = data
+			if err = ec.Resolvers.PredictInput().BatchSize(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "sequenceLength":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sequenceLength"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.SequenceLength = data
+			if err = ec.Resolvers.PredictInput().SequenceLength(ctx, &it, data); err != nil {
+				return it, err
+			}
 		case "outputLength":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("outputLength"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.OutputLength = data
 		case "concurrency":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("concurrency"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Concurrency = data
 		case "imageSize":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageSize"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.ImageSize = data
 		case "devices":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("devices"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Devices = data
 		case "tensorParallel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tensorParallel"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.TensorParallel = data
 		case "pipelineParallel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pipelineParallel"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.PipelineParallel = data
 		case "expertParallel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expertParallel"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := ec.unmarshalOInt2int(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -19769,14 +19797,14 @@ func (ec *executionContext) unmarshalInputPredictionModelInput(ctx context.Conte
 			it.Platform = data
 		case "family":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("family"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Family = data
 		case "path":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -24934,6 +24962,17 @@ func (ec *executionContext) marshalOEstimate2ᚖgithubᚗcomᚋperfcastᚋperfca
 	return ec._Estimate(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOFloat2float64(ctx context.Context, v any) (float64, error) {
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFloat2float64(ctx context.Context, sel ast.SelectionSet, v float64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalFloatContext(v)
+	return graphql.WrapContextMarshaler(ctx, res)
+}
+
 func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
 	if v == nil {
 		return nil, nil
@@ -24949,6 +24988,18 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	_ = sel
 	res := graphql.MarshalFloatContext(*v)
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalOInt2int(ctx context.Context, v any) (int, error) {
+	res, err := relay.UnmarshalInt(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOInt2int(ctx context.Context, sel ast.SelectionSet, v int) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := relay.MarshalInt(v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
@@ -25098,6 +25149,18 @@ func (ec *executionContext) marshalONode2githubᚗcomᚋperfcastᚋperfcastᚋre
 	return ec._Node(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx context.Context, v any) (perf.Platform, error) {
+	res, err := relay.UnmarshalPlatform(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOPlatform2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatform(ctx context.Context, sel ast.SelectionSet, v perf.Platform) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := relay.MarshalPlatform(v)
+	return res
+}
+
 func (ec *executionContext) unmarshalOPlatform2ᚕgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐPlatformᚄ(ctx context.Context, v any) ([]perf.Platform, error) {
 	if v == nil {
 		return nil, nil
@@ -25224,6 +25287,18 @@ func (ec *executionContext) unmarshalORecordFilter2ᚖgithubᚗcomᚋperfcastᚋ
 	}
 	res, err := ec.unmarshalInputRecordFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOString2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOString2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

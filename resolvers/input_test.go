@@ -30,7 +30,6 @@ func TestBadInput(t *testing.T) {
 		{predict(`model: "gpt2", platform: cuda, batchSize: -1`), "INVALID_ARGUMENT", "batchSize"},
 		{predict(`model: "gpt2", platform: cuda, batchSize: 3000000000`), "INVALID_ARGUMENT", "batchSize"},
 		{predict(`model: "gpt2", platform: cuda, batchSize: 1.5`), "GRAPHQL_VALIDATION_FAILED", ""},
-		{predict(`model: "gpt2", platform: cuda, batchSize: null`), "GRAPHQL_VALIDATION_FAILED", ""},
 		{predict(`model: "gpt2", platform: cuda, sequenceLength: 0`), "INVALID_ARGUMENT", "sequenceLength"},
 		{predict(`model: "gpt2", platform: cuda, outputLength: -1`), "INVALID_ARGUMENT", "outputLength"},
 		{predict(`model: "gpt2", platform: cuda, concurrency: -1`), "INVALID_ARGUMENT", "concurrency"},
@@ -119,6 +118,26 @@ func TestInfinities(t *testing.T) {
 	if r := f.try(`mutation { recordMeasurement(input: { model: "gpt2", platform: cuda, throughput: 1e999 }) { measurement { id } } }`, nil); len(r.Errors) == 0 {
 		t.Error("a literal beyond all floats was taken")
 	}
+}
+
+// Null is the same as leaving a field out, in literals and in variables, whole
+// or one by one.
+func TestNullIsLeftOut(t *testing.T) {
+	f := newFace(t, Options{})
+	const selection = `{ batchSize sequenceLength precision mode devices device throughput { value } }`
+	var want, got, one struct{ Predict json.RawMessage }
+	f.ask(&want, `{ predict(input: { model: "gpt2", platform: cuda }) `+selection+` }`, nil)
+	nulls := map[string]any{"model": "gpt2", "platform": "cuda", "device": nil, "family": nil, "runtime": nil, "runtimeVersion": nil, "precision": nil, "mode": nil,
+		"batchSize": nil, "sequenceLength": nil, "outputLength": nil, "concurrency": nil, "imageSize": nil, "devices": nil,
+		"tensorParallel": nil, "pipelineParallel": nil, "expertParallel": nil}
+	f.ask(&got, `query($in: PredictInput!) { predict(input: $in) `+selection+` }`, map[string]any{"in": nulls})
+	f.ask(&one, `query($m: String!, $b: Int, $s: Int, $p: Precision, $mode: Mode, $d: String, $o: Int, $platform: Platform) {
+		predict(input: { model: $m, batchSize: $b, sequenceLength: $s, precision: $p, mode: $mode, device: $d, outputLength: $o, platform: $platform }) `+selection+` }`,
+		map[string]any{"m": "gpt2", "b": nil, "p": nil, "d": nil, "platform": "CUDA"})
+	if string(got.Predict) != string(want.Predict) || string(one.Predict) != string(want.Predict) {
+		t.Errorf("left out %s\nall null %s\none by one %s", want.Predict, got.Predict, one.Predict)
+	}
+	f.ask(&struct{}{}, `mutation { recordMeasurement(input: { model: "gpt2", platform: cuda, batchSize: null, precision: null, latencyMs: 1, throughput: null, environment: null }) { measurement { id } } }`, nil)
 }
 
 // An unknown name suggests the nearest ones.

@@ -31,6 +31,7 @@ type (
 	task                struct{ *resolver }
 	fleetEntry          struct{ *resolver }
 	recordedMeasurement struct{ *resolver }
+	predictInput        struct{ *resolver }
 	constraintsInput    struct{ *resolver }
 	measurementInput    struct{ *resolver }
 )
@@ -50,6 +51,7 @@ func (r *resolver) FleetEntry() graph.FleetEntryResolver           { return flee
 func (r *resolver) RecordedMeasurement() graph.RecordedMeasurementResolver {
 	return recordedMeasurement{r}
 }
+func (r *resolver) PredictInput() graph.PredictInputResolver         { return predictInput{r} }
 func (r *resolver) ConstraintsInput() graph.ConstraintsInputResolver { return constraintsInput{r} }
 func (r *resolver) MeasurementInput() graph.MeasurementInputResolver { return measurementInput{r} }
 

@@ -31,7 +31,9 @@ func (h *Handler) serveEvents(ctx context.Context, w http.ResponseWriter, r *htt
 	if errs := h.run(ctx, params, func(resp *graphql.Response) { s.event("next", resp) }); errs != nil {
 		s.event("next", errorsOnly{errs})
 	}
-	s.event("complete", nil)
+	if ctx.Err() == nil { // else it was cut short, and the client must not take it for the end
+		s.event("complete", nil)
+	}
 }
 
 // eventStream writes events of one connection. A write that fails means that

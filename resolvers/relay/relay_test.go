@@ -93,7 +93,7 @@ func TestWordsInAnyCase(t *testing.T) {
 }
 
 func TestInt(t *testing.T) {
-	for _, v := range []any{json.Number("3000000000"), int64(1 << 31), -1 << 40, "1.5", "x", nil, 1.5, true} {
+	for _, v := range []any{json.Number("3000000000"), int64(1 << 31), -1 << 40, "1.5", "x", 1.5, true} {
 		if n, err := UnmarshalInt(v); err == nil {
 			t.Errorf("%v was read as %d", v, n)
 		}

@@ -22,10 +22,10 @@ func MarshalInt(n int) graphql.Marshaler {
 	return graphql.MarshalInt(max(math.MinInt32, min(n, math.MaxInt32)))
 }
 
-// UnmarshalInt reads a 32-bit integer.
+// UnmarshalInt reads a 32-bit integer; 0 for null, where that is allowed.
 func UnmarshalInt(v any) (int, error) {
 	n, err := graphql.UnmarshalInt64(v)
-	if err != nil || v == nil || n < math.MinInt32 || n > math.MaxInt32 {
+	if err != nil || n < math.MinInt32 || n > math.MaxInt32 {
 		return 0, invalid("must be an integer of at most 32 bits, not %s", show(v))
 	}
 	return int(n), nil
@@ -37,9 +37,12 @@ var MarshalFloat = graphql.MarshalFloatContext
 // MarshalPlatform writes a platform in lower case, as it is.
 func MarshalPlatform(p perf.Platform) graphql.Marshaler { return graphql.MarshalString(string(p)) }
 
-// UnmarshalPlatform reads a platform in any letter case. The set is open: the
-// catalogue knows which there are.
+// UnmarshalPlatform reads a platform in any letter case; none for null, where
+// that is allowed. The set is open: the catalogue knows which there are.
 func UnmarshalPlatform(v any) (perf.Platform, error) {
+	if v == nil {
+		return "", nil
+	}
 	s, err := word(v)
 	return perf.Platform(s), err
 }

@@ -2,9 +2,13 @@ package rest_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/perfcast/perfcast/rest"
 )
@@ -163,6 +167,24 @@ func TestTooLarge(t *testing.T) {
 	names := strings.Repeat(`"cuda",`, 1000)
 	e := detail(t, s.post("predict-hardware", `{"model_name":"gpt2","available_hardware":[`+names+`"cuda"]}`))
 	equal(t, "a long list", e["type"], "too_long")
+}
+
+// TestSlowBody: a body that does not come does not hold its connection.
+func TestSlowBody(t *testing.T) {
+	s := serve(t, rest.Options{Patience: 100 * time.Millisecond})
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := fmt.Fprintf(conn, "POST %sanalyze-predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", prefix); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn) // to the end: the connection is closed
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 422") {
+		t.Errorf("%v %s", err, answer)
+	}
 }
 
 // TestManyErrors: the answer to a request with thousands of faults is short.

@@ -25,19 +25,21 @@ type Options struct {
 	TaskWait   time.Duration // how long GET task/{task_id} waits for a running task; 250 ms when 0
 	MaxSockets int           // WebSockets open at once; 4096 when 0
 	PingEvery  time.Duration // how often a quiet WebSocket is pinged; 30 s when 0
+	Patience   time.Duration // how long a client may take to send a body or to take a message; 10 s when 0
 }
 
 // handler is the face: the verbs, the routes by path and what they share.
 type handler struct {
-	app     *app.App
-	log     *slog.Logger
-	wait    time.Duration
-	ping    time.Duration
-	exact   map[string]resource // by path
-	deep    map[string]resource // by the path before its last segment, which is a parameter
-	sockets atomic.Int64
-	cap     int64
-	openAPI []byte
+	app      *app.App
+	log      *slog.Logger
+	wait     time.Duration
+	ping     time.Duration
+	patience time.Duration
+	exact    map[string]resource // by path
+	deep     map[string]resource // by the path before its last segment, which is a parameter
+	sockets  atomic.Int64
+	cap      int64
+	openAPI  []byte
 }
 
 // resource is one path: its routes by method.
@@ -46,7 +48,7 @@ type resource map[string]*route
 // New is the face of a. When the base context of the server it runs in ends,
 // its WebSockets are closed with "going away".
 func New(a *app.App, o Options) http.Handler {
-	h := &handler{app: a, log: o.Log, wait: o.TaskWait, ping: o.PingEvery, cap: int64(o.MaxSockets),
+	h := &handler{app: a, log: o.Log, wait: o.TaskWait, ping: o.PingEvery, patience: o.Patience, cap: int64(o.MaxSockets),
 		exact: map[string]resource{}, deep: map[string]resource{}}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -56,6 +58,9 @@ func New(a *app.App, o Options) http.Handler {
 	}
 	if h.ping == 0 {
 		h.ping = 30 * time.Second
+	}
+	if h.patience == 0 {
+		h.patience = 10 * time.Second
 	}
 	if h.cap == 0 {
 		h.cap = 4096
@@ -163,7 +168,7 @@ func (h *handler) call(w http.ResponseWriter, r *http.Request, route *route, par
 	if route.method == http.MethodPost {
 		where = "body"
 	}
-	in, err := route.read(r, param)
+	in, err := route.read(w, r, param, h.patience)
 	if err != nil {
 		h.fail(w, r, where, err)
 		return
@@ -240,15 +245,19 @@ func withCORS(next http.Handler) http.Handler {
 // client sees the answer rather than a broken connection.
 const drainLimit = 32 << 20
 
-// readBody reads a request's body of at most limit bytes.
-func readBody(r *http.Request, limit int64) ([]byte, error) {
+// readBody reads a request's body of at most limit bytes. A body that is slower
+// than patience is an error, and the connection ends with the answer.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, patience time.Duration) ([]byte, error) {
+	wire := http.NewResponseController(w)
+	_ = wire.SetReadDeadline(time.Now().Add(patience)) // no wire (a test's recorder), no slow client
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
-		return nil, perf.Invalid("", "the body could not be read")
+		return nil, perf.Invalid("", "the body could not be read, or was too slow to come")
 	}
 	if int64(len(body)) > limit {
 		_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
 		return nil, &perf.Error{Code: perf.CodeTooLarge, Message: "Request body too large: at most " + decimal(float64(limit)) + " bytes"}
 	}
+	_ = wire.SetReadDeadline(time.Time{})
 	return body, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/document"
@@ -66,12 +67,12 @@ func list[In, Out any](r route, rows func(context.Context, *app.App, In) (Out, e
 	return handle(r, func(ctx context.Context, h *handler, in In) (Out, error) { return rows(ctx, h.app, in) })
 }
 
-// read decodes and validates a request.
-func (rt *route) read(r *http.Request, param string) (any, error) {
+// read decodes and validates a request, whose body must come within patience.
+func (rt *route) read(w http.ResponseWriter, r *http.Request, param string, patience time.Duration) (any, error) {
 	v := rt.fresh()
 	var d decoder
 	if rt.method == http.MethodPost {
-		body, err := readBody(r, rt.limit)
+		body, err := readBody(w, r, rt.limit, patience)
 		if err != nil {
 			return nil, err
 		}

@@ -235,13 +235,16 @@ type HealthServices struct {
 	MLAdapter       bool `json:"ml_adapter"`
 }
 
-// health reads a row from the database and takes a prediction, so that what it
+// health counts rows in the database and takes a prediction, so that what it
 // says is so.
 func health(ctx context.Context, h *handler, _ struct{}) (HealthBody, error) {
-	_, dbErr := h.app.Predictions(ctx, app.Query{Limit: 1})
-	b := HealthBody{Status: "ok", Timestamp: document.Timestamp(time.Now()), DuckDB: dbErr == nil, Predictor: true}
+	_, stored := h.app.Overview(ctx)
+	c := app.DefaultConfig()
+	c.Model, c.Platform = "bert-base-uncased", perf.CPU
+	_, predicted := h.app.Predict(ctx, c)
+	b := HealthBody{Status: "ok", Timestamp: document.Timestamp(time.Now()), DuckDB: stored == nil, Predictor: predicted == nil}
 	b.Services = HealthServices{Repository: b.DuckDB, HardwareAdapter: b.Predictor, MLAdapter: b.Predictor}
-	if !b.DuckDB {
+	if !b.DuckDB || !b.Predictor {
 		b.Status = "degraded"
 	}
 	return b, nil

@@ -13,12 +13,11 @@ import (
 	"github.com/perfcast/perfcast/perf"
 )
 
-// What a socket's client may do, and how long it may take.
+// What a socket's client may send.
 const (
-	socketMessage = 4096             // most bytes of a message from the client
-	socketBurst   = 100              // messages it may send at once ...
-	socketRate    = 10               // ... and per second after that
-	socketWrite   = 10 * time.Second // to take one message, or to answer a ping
+	socketMessage = 4096 // most bytes of a message
+	socketBurst   = 100  // messages at once ...
+	socketRate    = 10   // ... and per second after that
 )
 
 // closeUnknownTask tells a client that there is no such task.
@@ -72,7 +71,7 @@ func (h *handler) stream(ctx, shutdown context.Context, conn *websocket.Conn, id
 			h.log.ErrorContext(ctx, "watching a task", "task", id, "error", err)
 			code, reason, message = websocket.StatusInternalError, "internal error", "internal error"
 		}
-		if send(ctx, conn, unknownTask{TaskID: id, Error: message}) == nil {
+		if h.send(ctx, conn, unknownTask{TaskID: id, Error: message}) == nil {
 			_ = conn.Close(code, reason)
 		}
 		return
@@ -86,11 +85,11 @@ func (h *handler) stream(ctx, shutdown context.Context, conn *websocket.Conn, id
 				_ = conn.Close(websocket.StatusNormalClosure, "")
 				return
 			}
-			if send(ctx, conn, document.Message(state)) != nil {
+			if h.send(ctx, conn, document.Message(state)) != nil {
 				return
 			}
 		case <-ping.C:
-			alive, done := context.WithTimeout(ctx, socketWrite)
+			alive, done := context.WithTimeout(ctx, h.patience)
 			err := conn.Ping(alive)
 			done()
 			if err != nil {
@@ -105,12 +104,12 @@ func (h *handler) stream(ctx, shutdown context.Context, conn *websocket.Conn, id
 	}
 }
 
-func send(ctx context.Context, conn *websocket.Conn, message any) error {
+func (h *handler) send(ctx context.Context, conn *websocket.Conn, message any) error {
 	text, err := json.Marshal(message)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, socketWrite)
+	ctx, cancel := context.WithTimeout(ctx, h.patience)
 	defer cancel()
 	return conn.Write(ctx, websocket.MessageText, text)
 }

@@ -3,6 +3,9 @@ package rest_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -185,16 +188,40 @@ func TestSocketCap(t *testing.T) {
 		t.Fatalf("a third socket: %v %v", res, err)
 	}
 	_ = first.CloseNow() // without a word, as a crashing client
-	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		conn, _, err := websocket.Dial(t.Context(), url, nil)
-		if err == nil {
+	s.room(id)
+}
+
+// TestSlowReader: a client that takes nothing does not keep its place.
+func TestSlowReader(t *testing.T) {
+	s := serve(t, rest.Options{MaxSockets: 1, PingEvery: 50 * time.Millisecond, Patience: 100 * time.Millisecond})
+	id := s.slow()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprintf(conn, "GET %sws/%s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", prefix, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := make([]byte, len("HTTP/1.1 101"))
+	if _, err := io.ReadFull(conn, status); err != nil || string(status) != "HTTP/1.1 101" {
+		t.Fatalf("%s %v", status, err)
+	}
+	s.room(id)
+}
+
+// room waits until a WebSocket can be opened.
+func (s *server) room(id string) {
+	s.Helper()
+	url := strings.Replace(s.URL, "http", "ws", 1) + prefix + "ws/" + id
+	for start := time.Now(); time.Since(start) < 15*time.Second; time.Sleep(10 * time.Millisecond) {
+		if conn, _, err := websocket.Dial(s.Context(), url, nil); err == nil {
 			_ = conn.CloseNow()
 			return
 		}
-		if time.Since(start) > 5*time.Second {
-			t.Fatal("the server does not notice that a client has left")
-		}
 	}
+	s.Fatal("the server does not notice that a client is gone")
 }
 
 // TestHandshakeElsewhere is refused with 403, as documented.

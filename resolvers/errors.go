@@ -20,6 +20,7 @@ const (
 	codeUnauthenticated = "UNAUTHENTICATED"
 	codeForbidden       = "FORBIDDEN"
 	codeCancelled       = "CANCELLED"
+	codeBadRequest      = "BAD_REQUEST"
 )
 
 // coded is an error of the face itself.
@@ -57,6 +58,8 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 		}
 	case located && shown.Extensions["code"] != nil: // the executor's, an extension's
 		out.Message, out.Extensions = shown.Message, shown.Extensions
+	case located && field == nil: // of the request, before anything ran
+		out.Message, out.Extensions["code"] = shown.Message, codeBadRequest
 	case argument != "": // a value that gqlgen could not read
 		out.Message, out.Extensions["code"], out.Extensions["field"] = argument+": "+shown.Message, perf.CodeInvalid, argument
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -133,7 +136,7 @@ func renamed(err error, from, to string) error {
 	return &other
 }
 
-// recovered turns a panic of a resolver into an internal error.
+// recovered turns a panic into an internal error.
 func (h *Handler) recovered(ctx context.Context, v any) error {
 	h.opts.Log.ErrorContext(ctx, "graphql: panic", "value", v, "stack", string(debug.Stack()))
 	return &perf.Error{Code: perf.CodeInternal, Message: "internal error"}

@@ -52,6 +52,11 @@ func (h *Handler) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		h.serveEvents(ctx, w, r, params)
 		return
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			writeErrors(w, http.StatusInternalServerError, media, gqlerror.List{h.present(ctx, h.recovered(ctx, v))})
+		}
+	}()
 	op, errs := h.exec.CreateOperationContext(ctx, params)
 	if errs != nil {
 		resp := h.exec.DispatchError(graphql.WithOperationContext(ctx, op), errs)
@@ -99,7 +104,7 @@ func (f *refusal) write(w http.ResponseWriter, media string) {
 	if media == typeEvents {
 		media = typeJSON
 	}
-	writeErrors(w, f.status, media, gqlerror.List{{Message: f.message, Extensions: map[string]any{"code": "BAD_REQUEST"}}})
+	writeErrors(w, f.status, media, gqlerror.List{{Message: f.message, Extensions: map[string]any{"code": codeBadRequest}}})
 }
 
 // readParams reads an operation from the query string of a GET or the body of a
@@ -232,7 +237,12 @@ func writeResponse(w http.ResponseWriter, status int, media string, response any
 
 // run executes one operation on a transport that can carry several responses.
 // An operation that was not run gives its errors instead.
-func (h *Handler) run(ctx context.Context, params *graphql.RawParams, send func(*graphql.Response)) gqlerror.List {
+func (h *Handler) run(ctx context.Context, params *graphql.RawParams, send func(*graphql.Response)) (failed gqlerror.List) {
+	defer func() {
+		if v := recover(); v != nil {
+			failed = gqlerror.List{h.present(ctx, h.recovered(ctx, v))}
+		}
+	}()
 	op, errs := h.exec.CreateOperationContext(ctx, params)
 	if errs != nil {
 		return h.exec.DispatchError(graphql.WithOperationContext(ctx, op), errs).Errors

@@ -71,6 +71,8 @@ func TestHTTPStatuses(t *testing.T) {
 		{"a syntax error, older clients", "POST", f.url, jsonType, `{"query":"{"}`, 200, ""},
 		{"an unknown field", "POST", f.url, modern, `{"query":"{ nope }"}`, 400, ""},
 		{"an unknown operation", "POST", f.url, modern, `{"query":"query A { __typename }","operationName":"B"}`, 400, ""},
+		{"another query's hash", "POST", f.url, modern, `{"query":"{ __typename }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}}}`, 400, ""},
+		{"a hash of no version", "POST", f.url, modern, `{"query":"{ __typename }","extensions":{"persistedQuery":{"version":"x"}}}`, 400, ""},
 		{"a bad value", "POST", f.url, modern, `{"query":"{ predict(input: { model: \"\" }) { id } }"}`, 200, ""}, // it was run
 	} {
 		status, header, body := f.send(c.method, c.target, c.header, c.body)
@@ -79,6 +81,9 @@ func TestHTTPStatuses(t *testing.T) {
 		}
 		if !strings.HasPrefix(body, `{"`) || !strings.Contains(header.Get("Content-Type"), "json") {
 			t.Errorf("%s: no JSON: %q, %.200s", c.what, header.Get("Content-Type"), body)
+		}
+		if strings.Contains(body, "internal error") {
+			t.Errorf("%s: said to be our fault: %s", c.what, body)
 		}
 		if strings.Contains(body, secretText) {
 			t.Errorf("%s: the body is echoed: %.300s", c.what, body)

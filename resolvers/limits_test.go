@@ -172,3 +172,27 @@ func TestInternalTextNeverLeaks(t *testing.T) {
 		t.Errorf("the log does not tell what happened: %s", log.String())
 	}
 }
+
+// A panic outside the resolvers is an internal error too, and takes no other
+// request along.
+func TestPanics(t *testing.T) {
+	var log strings.Builder
+	f := newFace(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Authorize: func(_ context.Context, key string, _ bool) error {
+		if key == "" {
+			panic(secretText)
+		}
+		return nil
+	}})
+	const mutation = `mutation { generateSampleData(numModels: 0) { id } }`
+	if status, _, body := f.send("POST", f.url, map[string]string{"Content-Type": "application/json"}, `{"query":"`+mutation+`"}`); status != 500 || strings.Contains(body, secretText) || !strings.Contains(body, "INTERNAL") {
+		t.Errorf("%d %s", status, body)
+	}
+	_, _, body := f.send("POST", f.url, map[string]string{"Content-Type": "application/json", "Accept": typeEvents}, `{"query":"`+mutation+`"}`)
+	if strings.Contains(body, secretText) || !strings.Contains(body, "INTERNAL") || !strings.Contains(body, "event: complete") {
+		t.Errorf("as events: %s", body)
+	}
+	f.ask(&struct{}{}, `{ __typename }`, nil)
+	if strings.Count(log.String(), secretText) != 2 {
+		t.Errorf("the log: %s", log.String())
+	}
+}

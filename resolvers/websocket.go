@@ -88,7 +88,9 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 func (s *socket) serve() {
 	initTimer := time.AfterFunc(s.h.opts.InitTimeout, func() { s.end(closing{closeInitTimeout, "Connection initialisation timeout"}) })
 	defer initTimer.Stop()
-	stopPing := every(pingInterval, s.ping)
+	defer s.ops.Wait()
+	defer every(pingInterval, s.ping)()
+	defer s.end(closing{websocket.StatusInternalError, "internal error"}) // after a panic; else the end has come
 	s.ops.Add(1)
 	context.AfterFunc(s.ctx, func() {
 		defer s.ops.Done()
@@ -105,8 +107,6 @@ func (s *socket) serve() {
 			s.end(err)
 		}
 	}
-	stopPing()
-	s.ops.Wait()
 }
 
 // close says why, if the reason is ours to give, and gives the client a second

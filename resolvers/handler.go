@@ -5,6 +5,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/rs/cors"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/perfcast/perfcast/app"
@@ -25,8 +30,9 @@ type Options struct {
 	// member "X-API-Key" or "apiKey" of the connection_init payload comes first.
 	// It is empty when there is none. Queries are not asked about. Nil allows all.
 	Authorize func(ctx context.Context, key string, mutation bool) error
-	// Origins are host patterns (see path.Match) from which browsers may open
-	// WebSockets besides the server's own.
+	// Origins are host patterns (see path.Match) of web pages that may use the
+	// API, besides the server's own. Others are kept out by their browsers, and
+	// from WebSockets, which browsers leave unguarded, by us.
 	Origins []string
 	// Assets holds GraphiQL's files: graphiql.min.js, graphiql.min.css,
 	// react.production.min.js and react-dom.production.min.js. Without them
@@ -45,7 +51,7 @@ type Options struct {
 type Handler struct {
 	opts   Options
 	exec   *executor.Executor
-	mux    *http.ServeMux
+	serve  http.Handler
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	mu     sync.Mutex     // orders streams that begin with Close
@@ -62,7 +68,7 @@ func newHandler(root graph.ResolverRoot, o Options) *Handler {
 	if o.InitTimeout == 0 {
 		o.InitTimeout = 10 * time.Second
 	}
-	h := &Handler{opts: o, mux: http.NewServeMux()}
+	h := &Handler{opts: o}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.exec = executor.New(graph.NewExecutableSchema(graph.Config{Schema: schema, Resolvers: root, Complexity: costs()}))
 	h.exec.SetQueryCache(lru.New[*ast.QueryDocument](1000))
@@ -74,14 +80,30 @@ func newHandler(root graph.ResolverRoot, o Options) *Handler {
 	h.exec.Use(limits{})
 	h.exec.Use(extension.FixedComplexityLimit(maxComplexity))
 	h.exec.Use(gate{o.Authorize})
-	h.mux.HandleFunc("/graphql", h.serveGraphQL)
-	h.mux.Handle("/graphiql", graphiql(o.Assets))
-	h.mux.Handle("/graphiql/", graphiql(o.Assets))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/graphql", h.serveGraphQL)
+	mux.Handle("/graphiql", graphiql(o.Assets))
+	mux.Handle("/graphiql/", graphiql(o.Assets))
+	h.serve = cors.New(cors.Options{
+		AllowOriginFunc: h.welcome,
+		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:  []string{"*"},
+		MaxAge:          600,
+	}).Handler(mux)
 	return h
 }
 
+// welcome reports whether pages of an origin may use the API.
+func (h *Handler) welcome(origin string) bool {
+	u, err := url.Parse(strings.ToLower(origin))
+	return err == nil && slices.ContainsFunc(h.opts.Origins, func(pattern string) bool {
+		ok, err := path.Match(strings.ToLower(pattern), u.Host)
+		return ok && err == nil
+	})
+}
+
 // ServeHTTP serves /graphql and /graphiql.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.ServeHTTP(w, r) }
 
 // Close ends all subscriptions, WebSockets with code 1001, and waits for them.
 func (h *Handler) Close() {

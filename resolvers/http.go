@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -20,6 +21,13 @@ import (
 // maxBody bounds a request's body: room for the artefact of a prediction model,
 // and far below what would hurt.
 const maxBody = 8 << 20
+
+// maxDrained is how much more of a body that is too large is still read, so
+// that the client sees the answer and not a broken connection.
+const maxDrained = 32 << 20
+
+// patience is how long a body may take to come.
+const patience = 30 * time.Second
 
 // The media types of responses. The first can tell by its status whether the
 // operation ran; the second, the older one, answers 200 whatever the operation
@@ -41,7 +49,7 @@ func (h *Handler) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	media := accepted(r.Header.Values("Accept"))
-	w.Header().Set("Vary", "Accept")
+	w.Header().Add("Vary", "Accept")
 	params, refused := readParams(w, r)
 	if refused != nil {
 		refused.write(w, media)
@@ -180,14 +188,17 @@ func bodyParams(w http.ResponseWriter, r *http.Request) (map[string]json.RawMess
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
 		return nil, refuse(http.StatusUnsupportedMediaType, "the body must be in UTF-8")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(patience)) // not every writer has deadlines
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
-	case errors.As(err, &tooLarge):
-		return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB", maxBody>>20)
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "the body could not be read")
+		return nil, refuse(http.StatusBadRequest, "the body could not be read, or was too slow to come")
+	case len(body) > maxBody:
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // what does not come does not matter
+		return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB", maxBody>>20)
 	}
+	_ = control.SetReadDeadline(time.Time{})
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil || raw == nil {
 		var syntax *json.SyntaxError

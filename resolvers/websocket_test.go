@@ -253,6 +253,21 @@ func TestForeignOrigins(t *testing.T) {
 	}
 }
 
+// Browsers ask before they let a foreign page in.
+func TestPreflight(t *testing.T) {
+	f := newFace(t, Options{Origins: []string{"*.example"}})
+	for origin, want := range map[string]string{"https://good.example": "https://good.example", "https://evil.test": "", "https://example.evil.test": "", "null": ""} {
+		_, header, _ := f.send("OPTIONS", f.url, map[string]string{"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-api-key"}, "")
+		if got := header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("preflight from %s: %q", origin, got)
+		}
+		_, header, body := f.send("POST", f.url, map[string]string{"Origin": origin, "Content-Type": "application/json"}, `{"query":"{ __typename }"}`)
+		if got := header.Get("Access-Control-Allow-Origin"); got != want || !strings.Contains(body, "Query") {
+			t.Errorf("request from %s: %q, %s", origin, got, body)
+		}
+	}
+}
+
 func TestSubscriptionsOfOneConnectionAreBounded(t *testing.T) {
 	f := newFace(t, Options{})
 	w := f.dial(t, nil).init()

@@ -4406,7 +4406,10 @@ input MeasurementInput {
   environment: JSON
 }
 
-"Facts of a device to add, or to correct. Peaks are dense, in FLOP/s, or OP/s for integers; leave out what is not known."
+"""
+Facts of a device to add, or to correct: they replace all that was known of a device of that name and platform. Peaks are
+dense, in FLOP/s, or OP/s for integers; leave out what is not known.
+"""
 input DeviceInput {
   "Canonical name."
   name: String!
@@ -4461,8 +4464,9 @@ input DeviceInput {
 }
 
 """
-Facts of a model to add, or to correct. Give ` + "`" + `configJson` + "`" + `, a Hugging Face ` + "`" + `config.json` + "`" + `, and its facts are read from there;
-else give the facts: layers, or ` + "`" + `macs` + "`" + ` and ` + "`" + `activations` + "`" + `, or at least ` + "`" + `params` + "`" + `.
+Facts of a model to add, or to correct: they replace all that was known of a model of that name. Give ` + "`" + `configJson` + "`" + `, a
+Hugging Face ` + "`" + `config.json` + "`" + `, and its facts are read from there; else give the facts: layers, or ` + "`" + `macs` + "`" + ` and ` + "`" + `activations` + "`" + `,
+or at least ` + "`" + `params` + "`" + `.
 """
 input ModelInput {
   "Canonical name."

@@ -60,17 +60,18 @@ func TestLimits(t *testing.T) {
 
 // sweep asks for batches x lengths x 60 points.
 func sweep(batches, lengths int, fields string) string {
-	list := func(n int) string { return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(seq(n))), ","), "") }
-	return fmt.Sprintf(`{ sweep(input: { model: "bert-base-uncased" }, platforms: [cuda, cpu, rocm, mps], precisions: [fp32, fp16, bf16, int8, fp64, tf32, amp, amp_bf16, fp8, fp4, int4, int6, int5, int3, w4a16],
-		batchSizes: %s, sequenceLengths: %s) { %s } }`, list(batches), list(lengths), fields)
+	return `{ sweep(input: { model: "bert-base-uncased" }, platforms: [cuda, cpu, rocm, mps],
+		precisions: [fp32, fp16, bf16, int8, fp64, tf32, amp, amp_bf16, fp8, fp4, int4, int6, int5, int3, w4a16],
+		batchSizes: ` + upTo(batches) + `, sequenceLengths: ` + upTo(lengths) + `) { ` + fields + ` } }`
 }
 
-func seq(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i + 1
+// upTo is the list of 1 to n, as JSON and GraphQL both write it.
+func upTo(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ",%d", i+1)
 	}
-	return out
+	return "[" + strings.TrimPrefix(b.String(), ",") + "]"
 }
 
 const introspection = `query { __schema { queryType { name } types { ...T } directives { name args { type { ...R } } } } }

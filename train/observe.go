@@ -154,7 +154,7 @@ func (k *Case) workload(size int) {
 	parallel(&w.TensorParallel, "tp", "TP")
 	parallel(&w.PipelineParallel, "pp", "PP")
 	parallel(&w.ExpertParallel, "moe_ep", "EP")
-	if r.num("moe_tp") > 0 || r.num("attention_dp") > 0 {
+	if _, ok := r.Extra["attention_dp"]; ok {
 		serving.Layout{Devices: r.Devices, Tensor: w.TensorParallel, Pipeline: w.PipelineParallel, ExpertTensor: int(r.num("moe_tp")),
 			Expert: int(r.num("moe_ep")), Attention: int(r.num("attention_dp"))}.Apply(&w.Config)
 	}
@@ -217,6 +217,9 @@ func (k *Case) batch() {
 		b = int(r.num("batch_per_gpu"))
 	case b > 0 && w.Devices > 1 && k.Manner == predictor.Plain && k.splitBatch():
 		b = max(1, b/w.Devices)
+	}
+	if r.num("tpot_ms") > 0 { // a serving engine's batch is what is in flight
+		w.Concurrency = b
 	}
 	if c := int(r.num("concurrency")); c > 0 && (w.Facts.Text() || k.Manner == predictor.Clients) {
 		w.Concurrency = c

@@ -2,19 +2,12 @@ package serving
 
 import "math"
 
-// fromServing are the constants that only serving measurements tell of.
-func (k *Constants) fromServing() []*float64 {
-	list := []*float64{&k.Traffic, &k.Mixture, &k.Utilise}
+// tunable are all constants, in a fixed order.
+func (k *Constants) tunable() []*float64 {
+	list := []*float64{&k.Traffic, &k.Mixture, &k.Utilise, &k.Hop, &k.Link}
 	for e := range k.Engines {
 		list = append(list, k.Engines[e].fields()...)
 	}
-	return list
-}
-
-// fromTables are the constants that kernel tables tell of. In an engine kernels
-// are fused, captured in graphs and overlapped, so that serving may move them.
-func (k *Constants) fromTables() []*float64 {
-	list := []*float64{&k.Hop, &k.Link}
 	list = append(list, k.Attend.fields()...)
 	list = append(list, k.Prompt.fields()...)
 	for c := range k.Products {
@@ -24,15 +17,10 @@ func (k *Constants) fromTables() []*float64 {
 	return list
 }
 
-// tunable are all constants.
-func (k *Constants) tunable() []*float64 { return append(k.fromServing(), k.fromTables()...) }
-
-// The distances, as logarithms, at which leaving the start costs as much as one
-// percent of error: what measurements say nothing of stays where it was.
-const (
-	servingLeash = 1.0
-	tableLeash   = 0.35
-)
+// leash is the distance, as a logarithm, at which a constant that has left its
+// start costs as much as one percent of error: what measurements say nothing of
+// stays where kernel tables, or round figures, put it.
+const leash = 1.5
 
 // tune fits all constants to rows, starting from k, in rounds evaluations of
 // all rows. Half of the loss is the mean absolute logarithm of actual over
@@ -77,14 +65,15 @@ func tune(k Constants, rows []Row, rounds int) Constants {
 				total += weights[i]
 			}
 		}
-		return sum/total + 0.01*(strain(&base, c, (*Constants).fromServing, servingLeash)+strain(&base, c, (*Constants).fromTables, tableLeash))
+		return sum/total + 0.01*strain(&base, c)
 	})
 }
 
-// strain is the sum of squares of how far constants lie from a, in leashes.
-func strain(a, b *Constants, of func(*Constants) []*float64, leash float64) float64 {
+// strain is the sum of squares of how far the constants b lie from a, in
+// leashes.
+func strain(a, b *Constants) float64 {
 	sum := 0.0
-	x, y := of(a), of(b)
+	x, y := a.tunable(), b.tunable()
 	for i := range x {
 		sum += math.Pow(math.Log(*y[i] / *x[i])/leash, 2)
 	}

@@ -32,7 +32,7 @@ type keys [numFamilies]uint64
 func keysOf(w *perf.Workload, p *plan) keys {
 	model := hash(1, math.Round(p.layers), p.hidden, math.Round(10*math.Log2(p.total)), p.experts)
 	device := hashName(2, w.Device)
-	runtime := hashName(3, w.Runtime)
+	runtime := hashName(hashName(3, w.Runtime), string(w.Platform))
 	version := hashName(runtime, w.RuntimeVersion)
 	form := hash(4, float64(p.class), float64(p.expertForm), p.weight, p.expertWeight)
 	cell := mix(mix(mix(model, device), version), form)

@@ -7,11 +7,11 @@ import (
 )
 
 // numFeatures is the length of what the trees see.
-const numFeatures = 24
+const numFeatures = 26
 
 // vector is one workload as the trees see it: its load, layout and shape. It
-// holds no names, no source, and nothing of the device but the form of its
-// arithmetic. What a faster memory, link or core does is left to the physics,
+// holds no names, no source, and nothing of the device but its generation, its
+// size and the form of its arithmetic. What a faster memory, link or core does is left to the physics,
 // so that no tree can make more of them slower.
 type vector [numFeatures]float64
 
@@ -28,6 +28,6 @@ func (v *vector) fill(w *perf.Workload, p *plan, l load, s *state) {
 		p.layers, math.Log2(p.hidden), math.Log2(p.total), math.Log2(1 + p.experts), p.chosen, p.kvHeads,
 		boolean(p.latent), p.cacheLayers / p.layers, p.windowLayers / p.layers,
 		boolean(l.serving), boolean(p.apart), boolean(p.cores),
-		float64(engineOf(w.Runtime)), versionRank(w.RuntimeVersion),
+		float64(engineOf(w.Runtime)), versionRank(w.RuntimeVersion), float64(w.Hardware.Year), math.Log2(w.Hardware.MemoryBytes),
 	}
 }

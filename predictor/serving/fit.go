@@ -10,13 +10,13 @@ import (
 
 // Options steer a fit; zero values ask for the defaults.
 type Options struct {
-	Rounds   int                   // evaluations of the rows while the constants are fitted; 1200
-	Trees    int                   // of each head; 300
+	Rounds   int                   // evaluations of the rows while the constants are fitted, at most; 4000
+	Trees    int                   // of each head; 500
 	Progress func(done, total int) // called now and then
 }
 
 // maxTuned bounds the rows that the constants are fitted to.
-const maxTuned = 6000
+const maxTuned = 2500
 
 // Fit learns from serving measurements and kernel tables. Either may be empty:
 // without kernels the constants start from round figures, without rows nothing
@@ -26,10 +26,10 @@ func Fit(rows []Row, kernels []KernelRow, o Options) (*Model, error) {
 		return nil, errors.New("serving: nothing to learn from")
 	}
 	if o.Rounds == 0 {
-		o.Rounds = 1200
+		o.Rounds = 4000
 	}
 	if o.Trees == 0 {
-		o.Trees = 300
+		o.Trees = 500
 	}
 	if o.Progress == nil {
 		o.Progress = func(int, int) {}
@@ -151,7 +151,7 @@ func (m *Model) learn(h int, rows []Row, o Options) error {
 	if len(d.x) < 2*folds {
 		return nil
 	}
-	opt := boost.Options{Loss: boost.Absolute, Trees: o.Trees, LearningRate: 0.06, MaxDepth: 5, MinChildWeight: 4,
+	opt := boost.Options{Loss: boost.Absolute, Trees: o.Trees, LearningRate: 0.04, MaxDepth: 6, MinChildWeight: 4,
 		Rows: 0.7, Columns: 0.5, L2: 2, Monotone: monotone}
 	left := make([]float64, len(d.x))
 	for k := range folds {

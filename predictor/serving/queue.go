@@ -21,6 +21,10 @@ type state struct {
 	each    float64 // s for each token after it
 }
 
+// budget is how many prompt tokens engines put into one pass: short prompts
+// that arrive together share its overhead.
+const budget = 8192
+
 // settle finds the long-run state. While one request lives, each of the r-1
 // others sends one prompt, and every pass with a prompt holds all the rest up:
 // a request meets a share of those prompts before its first token and a share
@@ -39,14 +43,18 @@ func (p *plan) settle(l load) state {
 	s.prefill = p.time(pass{prompt: l.in, length: l.in})
 	s.decode = p.time(pass{decode: p.micro(s.running), context: middle})
 	own, others := s.prefill.sum(), math.Max(0, s.running-1)
+	more := own
+	if n := math.Floor(budget / math.Max(1, l.in)); n > 1 {
+		more = math.Min(own, p.time(pass{prompt: n * l.in, length: l.in}).sum()/n)
+	}
 	decoding := math.Min(1, p.host.Decoding)
 	queueing := math.Min(1-decoding, p.host.Queueing)
 	if p.apart {
 		decoding = 0
 	}
-	s.stall = decoding * others * own / math.Max(1, l.out)
+	s.stall = decoding * others * more / math.Max(1, l.out)
 	s.each = s.decode.sum() + s.stall
-	s.start = p.host.Arrive + own + queueing*others*own + s.decode.sum()
+	s.start = p.host.Arrive + own + queueing*others*more + s.decode.sum()
 	return s
 }
 

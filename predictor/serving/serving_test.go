@@ -83,7 +83,7 @@ func truth(n int, noise float64) []Row {
 
 func fitted(t testing.TB, rows []Row) *Model {
 	t.Helper()
-	m, err := Fit(rows, nil, Options{Rounds: 300, Trees: 60})
+	m, err := Fit(rows, nil, Options{Rounds: 300, Trees: 150})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func (b *base) routes(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("DELETE "+b.prefix+"/db/"+strings.TrimSuffix(b.list, "s")+"/{id}", b.dbDelete)
 	get("/db/models/stats", func(w http.ResponseWriter, r *http.Request) {
-		b.dbStats(w, r, "model_name", func(r *perf.Run) []string { return modelsOf(r) })
+		b.dbStats(w, r, "model_name", func(r *perf.Run) []string { return b.modelsOf(r) })
 	})
 	get("/db/hardware/stats", func(w http.ResponseWriter, r *http.Request) {
 		b.dbStats(w, r, "hardware", func(r *perf.Run) []string { return r.Hardware })
@@ -352,7 +352,7 @@ func (b *base) dbPerformance(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"days": days, "total_runs": len(list),
-		"models":   group(list, "model_name", func(r *perf.Run) []string { return modelsOf(r) }),
+		"models":   group(list, "model_name", func(r *perf.Run) []string { return b.modelsOf(r) }),
 		"hardware": group(list, "hardware", func(r *perf.Run) []string { return r.Hardware })})
 }
 
@@ -398,8 +398,9 @@ func (b *base) dbExport(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"count": len(out), b.list: out})
 }
 
-// modelsOf are the models of a run: its own, or those that it was asked for.
-func modelsOf(r *perf.Run) []string {
+// modelsOf are the models of a run, its own or those that it was asked for, by
+// their names in the catalogue.
+func (b *base) modelsOf(r *perf.Run) []string {
 	if r.Model != "" {
 		return []string{r.Model}
 	}
@@ -409,5 +410,8 @@ func modelsOf(r *perf.Run) []string {
 	if json.Unmarshal(r.Config, &c) != nil {
 		return nil
 	}
-	return c.Models
+	for i, m := range c.Models {
+		c.Models[i] = b.canonical(m)
+	}
+	return unique(c.Models)
 }

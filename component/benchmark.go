@@ -100,12 +100,9 @@ func (t *benchmark) accept(q *benchmarkRequest) (perf.Run, error) {
 	}
 	slices.Sort(q.BatchSizes)
 	q.BatchSizes = slices.Compact(q.BatchSizes)
-	for i, m := range q.Models {
-		q.Models[i] = t.canonical(m)
-	}
 	run := perf.Run{Hardware: q.Hardware, Kind: q.Benchmark}
 	if len(q.Models) == 1 {
-		run.Model = q.Models[0]
+		run.Model = t.canonical(q.Models[0])
 	}
 	return run, nil
 }
@@ -351,7 +348,7 @@ func (t *benchmark) known(ctx context.Context, v Values) bool {
 	if t.App == nil {
 		return false
 	}
-	q := app.Query{Limit: 1}.Where("measurement_source", app.Eq, "benchmark").Where("model_name", app.Eq, v.Model).
+	q := app.Query{Limit: 1}.Where("measurement_source", app.Eq, "benchmark").Where("model_name", app.Eq, t.canonical(v.Model)).
 		Where("batch_size", app.Eq, v.BatchSize).Where("precision", app.Eq, v.Precision)
 	if slices.Contains(perf.RESTPlatforms, perf.Platform(v.Device)) {
 		q = q.Where("hardware_platform", app.Eq, v.Device)
@@ -366,7 +363,7 @@ func (t *benchmark) known(ctx context.Context, v Values) bool {
 // cases are measured model by model.
 func (t *benchmark) statusOf(r *perf.Run) any {
 	spent, rest := elapsed(r, t.Now())
-	models := len(modelsOf(r))
+	models := len(t.modelsOf(r))
 	m := map[string]any{"run_id": r.ID, "status": r.Status, "progress": r.Progress, "current_step": r.Step, "start_time": stamp(r.Started),
 		"elapsed_time": spent, "estimated_remaining_time": rest, "completed_models": int(r.Progress*float64(models) + 1e-9), "total_models": models,
 		"error": nullable(r.Error)}
@@ -374,14 +371,17 @@ func (t *benchmark) statusOf(r *perf.Run) any {
 }
 
 func (t *benchmark) rowOf(r *perf.Run, model string) any {
-	m := map[string]any{"run_id": r.ID, "test_name": "benchmark", "test_type": r.Kind, "model_name": nullable(r.Model), "hardware": r.Hardware,
+	if model == "" {
+		model = r.Model
+	}
+	m := map[string]any{"run_id": r.ID, "test_name": "benchmark", "test_type": r.Kind, "model_name": nullable(model), "hardware": r.Hardware,
 		"status": r.Status, "progress": r.Progress, "started_at": stamp(r.Started), "completed_at": stamp(r.Completed),
 		"execution_time_seconds": duration(r), "success": r.Status == perf.RunCompleted, "error": nullable(r.Error), "metadata": r.Config}
 	var res benchmarkResults
 	if len(r.Result) > 0 && json.Unmarshal(r.Result, &res) == nil {
 		for _, x := range res.Rows {
-			if model == "" || x.Model == model {
-				m["model_name"], m["batch_size"], m["precision"], m["hardware_type"] = x.Model, x.Batch, x.Precision, x.Hardware
+			if model == "" || t.canonical(x.Model) == t.canonical(model) {
+				m["batch_size"], m["precision"], m["hardware_type"] = x.Batch, x.Precision, x.Hardware
 				m["throughput"], m["latency_ms"], m["memory_mb"] = x.Throughput, x.Latency, x.Memory
 				break
 			}

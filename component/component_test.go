@@ -205,6 +205,20 @@ func TestBenchmarkFailures(t *testing.T) {
 			t.Errorf("results of a failed run: %d", code)
 		}
 	}
+	// A model is found under any of its names, and called as it was asked for.
+	st0 := s.end("benchmark", s.begin("/api/benchmark/run", `{"models":["resnet-50"],"hardware":"cpu","batch_sizes":1}`))
+	row := s.get("/api/benchmark/results/" + st0["run_id"].(string))["results"].([]any)[0].(map[string]any)
+	if row["model_name"] != "resnet-50" {
+		t.Errorf("%v", row)
+	}
+	for _, name := range []string{"resnet-50", "microsoft/resnet-50"} {
+		if rows := s.rows("/api/benchmark/db/runs?model_name=" + name); len(rows) != 1 || rows[0]["throughput"] != 50.0 {
+			t.Errorf("%s: %v", name, rows)
+		}
+		if rows := s.rows("/api/benchmark/query?model=" + name); len(rows) != 1 {
+			t.Errorf("%s: %v", name, rows)
+		}
+	}
 	// What fails leaves the rest.
 	st := s.end("benchmark", s.begin("/api/benchmark/run", `{"models":["gpt2","bert-base-uncased"],"hardware":["cpu","cuda"],"batch_sizes":[1,2]}`))
 	res := s.get("/api/benchmark/results/" + st["run_id"].(string))
@@ -214,7 +228,7 @@ func TestBenchmarkFailures(t *testing.T) {
 	if rows := s.rows("/api/benchmark/db/runs?model_name=gpt2&status=completed"); len(rows) != 1 || rows[0]["model_name"] != "gpt2" {
 		t.Errorf("a run of several models: %v", rows)
 	}
-	if n := len(s.rows("/api/benchmark/query")); n != 4 {
+	if n := len(s.rows("/api/benchmark/query")); n != 5 {
 		t.Errorf("%d measurements: a failed case was recorded", n)
 	}
 }

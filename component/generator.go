@@ -181,7 +181,6 @@ func (t *generator) accept(q *generatorRequest, r *http.Request) (perf.Run, gene
 	if q.OutputDir != "" && (!filepath.IsLocal(q.OutputDir) || strings.ContainsFunc(q.OutputDir, func(r rune) bool { return r < ' ' || r == 0x7f })) {
 		return perf.Run{}, c, perf.Invalid("output_dir", "must be a folder below the server's own folder of scripts, such as results/bert")
 	}
-	q.Model = t.canonical(q.Model)
 	q.server = "http://localhost:8080"
 	if hostPattern.MatchString(r.Host) {
 		q.server = "http://" + r.Host
@@ -189,7 +188,7 @@ func (t *generator) accept(q *generatorRequest, r *http.Request) (perf.Run, gene
 			q.server = "https://" + r.Host
 		}
 	}
-	return perf.Run{Model: q.Model, Hardware: q.Hardware, Kind: q.Template}, c, nil
+	return perf.Run{Model: t.canonical(q.Model), Hardware: q.Hardware, Kind: q.Template}, c, nil
 }
 
 var fileUnsafe = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
@@ -294,7 +293,7 @@ func configOf(m *perf.Model) string {
 
 func (t *generator) statusOf(r *perf.Run) any {
 	spent, rest := elapsed(r, t.Now())
-	m := map[string]any{"task_id": r.ID, "status": r.Status, "progress": r.Progress, "current_step": r.Step, "model_name": r.Model, "hardware": r.Hardware,
+	m := map[string]any{"task_id": r.ID, "status": r.Status, "progress": r.Progress, "current_step": r.Step, "model_name": asked(r), "hardware": r.Hardware,
 		"started_at": stamp(r.Started), "elapsed_time": spent, "estimated_remaining_time": rest}
 	if r.Error != "" {
 		m["error"] = r.Error
@@ -325,7 +324,7 @@ func (t *generator) result(w http.ResponseWriter, _ *http.Request, r *perf.Run) 
 	for i := range res.Files {
 		res.Files[i].Content = "" // file/{id} has it
 	}
-	body := map[string]any{"task_id": r.ID, "status": r.Status, "model_name": r.Model, "hardware": r.Hardware, "template_type": res.Template,
+	body := map[string]any{"task_id": r.ID, "status": r.Status, "model_name": asked(r), "hardware": r.Hardware, "template_type": res.Template,
 		"architecture": nullable(res.Architecture), "requires": res.Requires, "files": res.Files, "output_file": nil,
 		"started_at": stamp(r.Started), "completed_at": stamp(r.Completed), "duration": duration(r)}
 	if len(res.Files) > 0 {

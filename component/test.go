@@ -99,8 +99,7 @@ func (t *test) run(w http.ResponseWriter, r *http.Request) {
 		writeError(w, t.Log, err)
 		return
 	}
-	q.Model = t.canonical(q.Model)
-	run := perf.Run{Model: q.Model, Hardware: q.Hardware, Kind: q.Type}
+	run := perf.Run{Model: t.canonical(q.Model), Hardware: q.Hardware, Kind: q.Type}
 	t.begin(w, run, q, q.Save == nil || *q.Save, "Test run started for "+q.Model, func(ctx context.Context, _ string, s step) (any, error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, within, errTimeout)
 		defer cancel()
@@ -206,7 +205,7 @@ func readSmall(path string) ([]byte, error) {
 
 func (t *test) statusOf(r *perf.Run) any {
 	spent, rest := elapsed(r, t.Now())
-	m := map[string]any{"run_id": r.ID, "status": r.Status, "progress": r.Progress, "current_step": r.Step, "model_name": r.Model,
+	m := map[string]any{"run_id": r.ID, "status": r.Status, "progress": r.Progress, "current_step": r.Step, "model_name": asked(r),
 		"hardware": r.Hardware, "test_type": r.Kind, "started_at": stamp(r.Started), "elapsed_time": spent, "estimated_remaining_time": rest}
 	if r.Error != "" {
 		m["error"] = r.Error
@@ -228,7 +227,7 @@ func (t *test) rowOf(r *perf.Run, _ string) any {
 }
 
 func (t *test) results(w http.ResponseWriter, _ *http.Request, r *perf.Run) {
-	writeJSON(w, http.StatusOK, map[string]any{"run_id": r.ID, "status": r.Status, "model_name": r.Model, "hardware": r.Hardware, "test_type": r.Kind,
+	writeJSON(w, http.StatusOK, map[string]any{"run_id": r.ID, "status": r.Status, "model_name": asked(r), "hardware": r.Hardware, "test_type": r.Kind,
 		"started_at": stamp(r.Started), "completed_at": stamp(r.Completed), "duration": duration(r), "results": r.Result})
 }
 
@@ -253,6 +252,17 @@ func (t *test) types(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"types": list, "count": len(list)})
+}
+
+// asked is the model's name as the request has it.
+func asked(r *perf.Run) string {
+	var q struct {
+		Model string `json:"model_name"`
+	}
+	if json.Unmarshal(r.Config, &q) != nil || q.Model == "" {
+		return r.Model
+	}
+	return q.Model
 }
 
 // duration is how long an ended run took, in seconds; nil for another.

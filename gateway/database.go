@@ -162,6 +162,7 @@ func (d *database) table(w http.ResponseWriter, r *http.Request, t *relation) {
 		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{problem}})
 		return
 	}
+	d.allNames(ask.query.Filters)
 	w.Header().Set("Vary", "Accept")
 	w.Header().Set("Cache-Control", "no-store")
 	format := negotiate(r.Header.Values("Accept"))
@@ -195,6 +196,20 @@ func (d *database) table(w http.ResponseWriter, r *http.Request, t *relation) {
 		w.Header().Set("Link", `<`+nextPage(r.URL, next)+`>; rel="next"`)
 	}
 	writeJSON(w, http.StatusOK, out)
+}
+
+// allNames lets a filter for a model find it under the catalogue's name too:
+// what was asked for under an alias is stored under that.
+func (d *database) allNames(filters []app.Filter) {
+	for i, f := range filters {
+		name, ok := f.Value.(string)
+		if f.Column != "model_name" || f.Op != app.Eq || !ok {
+			continue
+		}
+		if m, err := d.app.Model(name); err == nil && m.Name != name {
+			filters[i] = app.Filter{Column: f.Column, Op: app.In, Value: []string{name, m.Name}}
+		}
+	}
 }
 
 func nextPage(u *url.URL, cursor string) string {
@@ -232,7 +247,9 @@ func (d *database) stats(w http.ResponseWriter, r *http.Request) {
 	if model := r.URL.Query().Get("model_name"); model != "" {
 		out["model_name"] = model
 		for _, t := range relations[:3] {
-			g, err := d.app.Rows(r.Context(), t.table, app.Query{Count: true}.Where("model_name", app.Eq, model))
+			q := app.Query{Count: true}.Where("model_name", app.Eq, model)
+			d.allNames(q.Filters)
+			g, err := d.app.Rows(r.Context(), t.table, q)
 			if err != nil {
 				refuse(w, err)
 				return

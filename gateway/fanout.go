@@ -166,11 +166,13 @@ func (o outcome) rate() float64 {
 }
 
 // tally takes the counts from a component's statistics, or, where it keeps
-// none, from the recent rows.
+// none, from the recent rows. A component that chose the model shows one row,
+// perhaps under another of its names; one that did not shows all models.
 func tally(stats json.RawMessage, model string, rows []row) outcome {
-	for _, s := range rowsOf(stats, "") {
+	all := rowsOf(stats, "")
+	for _, s := range all {
 		total, ok := s["total_runs"].(float64)
-		if completed, ok2 := s["completed_runs"].(float64); ok && ok2 && s["model_name"] == model {
+		if completed, ok2 := s["completed_runs"].(float64); ok && ok2 && (s["model_name"] == model || len(all) == 1 && len(rows) > 0) {
 			return outcome{int(total), int(completed)}
 		}
 	}

@@ -50,7 +50,8 @@ def build(args, s, torch, tf):
     c = tf.WhisperConfig(d_model=s["hidden_size"], encoder_layers=s["num_hidden_layers"], decoder_layers=s["decoder_layers"], encoder_attention_heads=s["num_attention_heads"],
                          decoder_attention_heads=s["num_attention_heads"], encoder_ffn_dim=s["intermediate_size"], decoder_ffn_dim=s["intermediate_size"],
                          vocab_size=s["vocab_size"], num_mel_bins=s["num_mel_bins"], max_source_positions=s["max_source_positions"])
-    return tf.WhisperModel(c).get_encoder(), dict(input_features=torch.randn(b, s["num_mel_bins"], 2 * s["max_source_positions"]))
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+    return WhisperEncoder(c), dict(input_features=torch.randn(b, s["num_mel_bins"], 2 * s["max_source_positions"]))
 
 
 def timm_model(args, torch):

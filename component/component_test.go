@@ -60,6 +60,9 @@ func (s *server) do(method, path, body string) (int, map[string]any, string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
@@ -274,6 +277,24 @@ func TestHostilePlaceholders(t *testing.T) {
 	}
 	if code, _, _ := s.do("POST", "/api/benchmark/run", `{"models":["`+strings.Repeat("x", maxBody)+`"]}`); code != 413 {
 		t.Errorf("a huge body: %d", code)
+	}
+}
+
+// A form on a web page cannot start a run.
+func TestOnlyJSONStartsRuns(t *testing.T) {
+	s := serve(t, Options{}, testCommands)
+	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain; application/json"} {
+		res, err := http.Post(s.URL+"/api/test/run", kind, strings.NewReader(`{"model_name":"gpt2"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != 422 {
+			t.Errorf("%q: %d", kind, res.StatusCode)
+		}
+	}
+	if rows := s.rows("/api/test/db/runs"); len(rows) != 0 {
+		t.Errorf("%v", rows)
 	}
 }
 

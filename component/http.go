@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,8 +58,15 @@ func writeError(w http.ResponseWriter, log *slog.Logger, err error) {
 	}
 }
 
-// decode reads a JSON object; it answers with 422 what it can't read.
+// decode reads a JSON object; it answers with 422 what it can't read. Only a
+// body that is called JSON is read as such: a web page can send anything else
+// to another origin without asking.
 func decode(w http.ResponseWriter, r *http.Request, into any) bool {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{map[string]any{
+			"type": "model_attributes_type", "loc": []any{"body"}, "msg": "Input should be a JSON object, with Content-Type: application/json", "input": nil}}})
+		return false
+	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err == nil {
 		if err = json.Unmarshal(b, into); err == nil {

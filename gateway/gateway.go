@@ -223,6 +223,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		r.Body = limitBody(w, r.Body, g.o.MaxBody)
 	}
+	if shared(p) && share(w, r) {
+		return
+	}
 	if p == "/" {
 		g.get(w, r, g.index)
 	} else if rest, ok := below(p, "/health"); ok {

@@ -208,6 +208,37 @@ func TestRequestsCannotBeSmuggled(t *testing.T) {
 	}
 }
 
+// A web page may use the database with a key that it was given, and nothing
+// that needs none but does something.
+func TestOtherOrigins(t *testing.T) {
+	_, s := newGateway(t, Options{Builtin: allEchoes()})
+	ask := func(path string) http.Header {
+		req, err := http.NewRequest("OPTIONS", s.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", "http://elsewhere")
+		req.Header.Set("Access-Control-Request-Method", "POST")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.Header
+	}
+	for path, want := range map[string]string{"/api/db/overview": "*", "/": "*", "/health/test": "*", "/api/benchmark/run": "", "/api/components/test/stop": "", "/api/test/db/runs": ""} {
+		if got := ask(path).Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	if h := ask("/api/db/overview"); !strings.Contains(h.Get("Access-Control-Allow-Headers"), "X-API-Key") || h.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("%v", h)
+	}
+	if code, _ := do(t, "OPTIONS", s.URL+"/api/db/overview", "", ""); code != 403 {
+		t.Errorf("OPTIONS that is no preflight: %d", code)
+	}
+}
+
 func TestBodiesHaveALimit(t *testing.T) {
 	far := httptest.NewServer(echo("far"))
 	defer far.Close()

@@ -126,7 +126,7 @@ func (s *server) predictive(ring *key.Ring) http.Handler {
 // openGateway makes the gateway: over our own faces, or in front of a
 // predictive API that runs by itself.
 func (s *server) openGateway(c config, ring *key.Ring) (err error) {
-	o := gateway.Options{App: s.app, Keys: ring, Config: c.file, Targets: c.components, Log: s.log}
+	o := gateway.Options{App: s.app, Keys: ring, Config: c.file, Targets: c.components, KeyWrites: c.requireKeys, Log: s.log}
 	if c.unifiedOnly {
 		if _, ok := o.Targets["predictive"]; !ok {
 			o.Targets["predictive"] = gateway.Target{Kind: gateway.KindURL, Health: "/health",

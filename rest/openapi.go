@@ -81,6 +81,11 @@ func openAPI(routes []route) []byte {
 		{"info", object{{"title", "Predictive Performance API"}, {"version", "1.0.0"}, {"description", description},
 			{"license", object{{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
 		{"servers", []object{{{"url", "/"}}}},
+		{"tags", []object{
+			{{"name", "tasks"}, {"description", "What is worked on: started by a POST, looked at by its id."}},
+			{{"name", "lists"}, {"description", "What is stored, the newest first."}},
+			{{"name", "health"}, {"description", "Whether the server works."}},
+		}},
 		{"paths", paths},
 		{"components", object{{"schemas", d.schemas}}},
 	}

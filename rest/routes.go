@@ -10,6 +10,11 @@ import (
 	"github.com/perfcast/perfcast/perf"
 )
 
+const (
+	listDoc   = "Filtered by exact values, the newest first. An empty filter filters nothing; count is the length of this page."
+	healthDoc = "Reads from the database and takes a prediction. What does not work is false, and the status degraded."
+)
+
 // routes is the documented API.
 func routes() []route {
 	return []route{
@@ -22,7 +27,8 @@ func routes() []route {
 		start(route{path: Prefix + "/record-measurement", id: "recordMeasurement", summary: "Record a measurement and compare it",
 			doc: "It is compared with the prediction it names or the newest one of exactly its configuration; without one, with the prediction that would have been given."},
 			RecordMeasurementRequest.job),
-		start(route{path: Prefix + "/analyze-predictions", id: "analyzePredictions", summary: "Summarise how far predictions were off"},
+		start(route{path: Prefix + "/analyze-predictions", id: "analyzePredictions", summary: "Summarise how far predictions were off",
+			doc: "The result has one entry for each metric that was measured, and one overall; it is {} when nothing matches. Sample data does not count."},
 			AnalyzePredictionsRequest.job),
 		start(route{path: Prefix + "/record-feedback", id: "recordFeedback", summary: "Say how a recommendation turned out",
 			doc: "A later word about the same recommendation replaces the earlier one."},
@@ -30,7 +36,8 @@ func routes() []route {
 		start(route{path: Prefix + "/store-model", id: "storeModel", summary: "Store a prediction model",
 			doc: "An artefact is accepted in perfcast's own format only. serialized_model_path is a label: the server never opens it.", limit: artefactLimit},
 			StoreModelRequest.job),
-		start(route{path: Prefix + "/generate-matrix", id: "generateMatrix", summary: "Predict every combination of models, platforms, batch sizes and precisions"},
+		start(route{path: Prefix + "/generate-matrix", id: "generateMatrix", summary: "Predict every combination of models, platforms, batch sizes and precisions",
+			doc: "All predictions are stored. A model that is not known has a reason instead."},
 			GenerateMatrixRequest.job),
 		start(route{path: Prefix + "/generate-sample-data", id: "generateSampleData", summary: "Fill the lists with sample data",
 			doc: "All of it is marked as sample data and kept out of accuracy and learning."},
@@ -40,15 +47,15 @@ func routes() []route {
 			doc:      "Waits a moment for a running task, so that a client which polls once and then sleeps is not punished.",
 			statuses: []int{http.StatusNotFound}}, getTask),
 
-		list(route{path: Prefix + "/recommendations", id: "listRecommendations", summary: "The newest recommendations"}, recommendations),
-		list(route{path: Prefix + "/predictions", id: "listPredictions", summary: "The newest predictions"}, predictions),
-		list(route{path: Prefix + "/measurements", id: "listMeasurements", summary: "The newest measurements"}, measurements),
-		list(route{path: Prefix + "/models", id: "listModels", summary: "The newest prediction models"}, models),
+		list(route{path: Prefix + "/recommendations", id: "listRecommendations", summary: "The newest recommendations", doc: listDoc}, recommendations),
+		list(route{path: Prefix + "/predictions", id: "listPredictions", summary: "The newest predictions", doc: listDoc}, predictions),
+		list(route{path: Prefix + "/measurements", id: "listMeasurements", summary: "The newest measurements", doc: listDoc}, measurements),
+		list(route{path: Prefix + "/models", id: "listModels", summary: "The newest prediction models", doc: listDoc}, models),
 		list(route{path: Prefix + "/feature-importance", id: "listFeatureImportance", summary: "What prediction models look at",
-			doc: "Ordered by model_id, rank and falling score."}, featureImportance),
+			doc: "Filtered by exact values, ordered by model_id, rank and falling score."}, featureImportance),
 
-		handle(route{method: http.MethodGet, path: "/health", id: "health", summary: "Whether the server works"}, health),
-		handle(route{method: http.MethodGet, path: Prefix + "/health", id: "healthBelowPrefix", summary: "The same as /health"}, health),
+		handle(route{method: http.MethodGet, path: "/health", id: "health", summary: "Whether the server works", doc: healthDoc}, health),
+		handle(route{method: http.MethodGet, path: Prefix + "/health", id: "healthBelowPrefix", summary: "The same as /health", doc: healthDoc}, health),
 	}
 }
 

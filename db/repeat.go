@@ -11,16 +11,38 @@ import (
 // configs finds the newest prediction of a configuration: every measurement
 // asks for it, and a scan per measurement would cost more than storing it. It
 // maps the configuration's hash to a seq; some 25 bytes for each
-// configuration ever predicted.
+// configuration ever predicted. Those that were scanned for are kept, some: who
+// measures a configuration once measures it again.
 type configs struct {
-	mu  sync.RWMutex
-	seq map[int64]int64
+	mu      sync.RWMutex
+	seq     map[int64]int64
+	scanned map[int64]Row[perf.Prediction] // by seq
 }
+
+// maxScanned bounds what is kept of scanned predictions, some 3 kB each.
+const maxScanned = 2048
 
 func (c *configs) put(hash, seq int64) {
 	c.mu.Lock()
 	c.seq[hash] = max(seq, c.seq[hash])
 	c.mu.Unlock()
+}
+
+// kept is a prediction that was scanned for before.
+func (c *configs) kept(seq int64) (r Row[perf.Prediction], ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	r, ok = c.scanned[seq]
+	return r, ok
+}
+
+func (c *configs) keep(r Row[perf.Prediction]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.scanned == nil || len(c.scanned) >= maxScanned {
+		c.scanned = map[int64]Row[perf.Prediction]{}
+	}
+	c.scanned[r.Seq] = r
 }
 
 func (c *configs) get(hash int64) (seq int64, ok bool) {
@@ -56,12 +78,16 @@ func (d *DB) LatestPrediction(ctx context.Context, c perf.Config) (Row[perf.Pred
 	}
 	r, ok, _ := d.predictions.find("seq", seq)
 	if !ok {
+		r, ok = d.configs.kept(seq)
+	}
+	if !ok {
 		rows, err := scan(ctx, d, predictions, false,
 			fmt.Sprintf(`SELECT %s FROM predictions WHERE seq = ?`, predictions.selected(false)), seq)
 		if err != nil {
 			return Row[perf.Prediction]{}, err
 		}
 		r = rows[0]
+		d.configs.keep(r)
 	}
 	if r.Value.Key() == c.Key() {
 		return r, nil

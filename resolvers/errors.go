@@ -21,6 +21,7 @@ const (
 	codeForbidden       = "FORBIDDEN"
 	codeCancelled       = "CANCELLED"
 	codeBadRequest      = "BAD_REQUEST"
+	codeTooManyStreams  = "TOO_MANY_SUBSCRIPTIONS"
 )
 
 // coded is an error of the face itself.

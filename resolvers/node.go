@@ -50,9 +50,8 @@ func (r query) node(ctx context.Context, id string) (relay.Node, error) {
 		return r.app.MeasurementByID(ctx, id)
 	case "rec":
 		return r.app.RecommendationByID(ctx, id)
-	case "model":
-		m, err := r.app.PredictionModelByID(ctx, id)
-		if perf.AsError(err).Code != perf.CodeNotFound || err == nil {
+	case "model": // a prediction model, or the task that stored one
+		if m, err := optional(r.app.PredictionModelByID(ctx, id)); m != nil || err != nil {
 			return m, err
 		}
 	}

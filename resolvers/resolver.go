@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -115,19 +116,8 @@ func where[T any](q app.Query, column string, op app.Op, v *T) app.Query {
 
 // plain is a named string as a string, which a filter asks for.
 func plain(v any) any {
-	switch v := v.(type) {
-	case perf.Platform:
-		return string(v)
-	case perf.Precision:
-		return string(v)
-	case perf.Mode:
-		return string(v)
-	case perf.Metric:
-		return string(v)
-	case perf.TaskKind:
-		return string(v)
-	case perf.TaskStatus:
-		return string(v)
+	if s := reflect.ValueOf(v); s.Kind() == reflect.String {
+		return s.String()
 	}
 	return v
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/perfcast/perfcast/perf"
 )
@@ -174,5 +176,30 @@ func TestNoModelsAreGenerated(t *testing.T) {
 	}
 	if !strings.Contains(string(config), "skip_mod_tidy: true") {
 		t.Error("gqlgen.yml lets gqlgen tidy go.mod")
+	}
+}
+
+// Every example in the documentation is an operation that the schema knows.
+func TestDocumentedExamples(t *testing.T) {
+	files, err := filepath.Glob("../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(text), "```graphql\n")[1:] {
+			example, _, _ := strings.Cut(block, "```")
+			n++
+			if _, errs := gqlparser.LoadQueryWithRules(schema, example, rules.NewDefaultRules()); errs != nil {
+				t.Errorf("%s: %v in\n%s", filepath.Base(file), errs, example)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("the documentation has no example")
 	}
 }

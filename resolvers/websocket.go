@@ -14,6 +14,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
+const subprotocol = "graphql-transport-ws"
+
 // Bounds of one WebSocket.
 const (
 	maxMessage       = 1 << 20          // bytes of one message from the client
@@ -24,15 +26,13 @@ const (
 
 // The close codes of the graphql-transport-ws protocol.
 const (
-	closeBadRequest    websocket.StatusCode = 4400 // a message that is none
-	closeUnauthorized  websocket.StatusCode = 4401 // subscribe before connection_ack
-	closeForbidden     websocket.StatusCode = 4403 // connection_init was turned down
-	closeBadProtocol   websocket.StatusCode = 4406 // the client does not speak it
-	closeInitTimeout   websocket.StatusCode = 4408 // no connection_init in time
-	closeDuplicate     websocket.StatusCode = 4409 // an id that is in use
-	closeTooManyInits  websocket.StatusCode = 4429 // a second connection_init
-	subprotocol                             = "graphql-transport-ws"
-	codeTooManyStreams                      = "TOO_MANY_SUBSCRIPTIONS"
+	closeBadRequest   websocket.StatusCode = 4400 // a message that is none
+	closeUnauthorized websocket.StatusCode = 4401 // subscribe before connection_ack
+	closeForbidden    websocket.StatusCode = 4403 // connection_init was turned down
+	closeBadProtocol  websocket.StatusCode = 4406 // the client does not speak it
+	closeInitTimeout  websocket.StatusCode = 4408 // no connection_init in time
+	closeDuplicate    websocket.StatusCode = 4409 // an id that is in use
+	closeTooManyInits websocket.StatusCode = 4429 // a second connection_init
 )
 
 // closing is an error that ends a connection with a code.

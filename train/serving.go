@@ -28,29 +28,72 @@ func ServingRows(cases []Case) []serving.Row {
 		}
 		curve := CurveOf(k)
 		for _, v := range k.Views {
-			r := serving.Row{Workload: k.W, Value: v.Latent(v.Actual), Curve: curve}
-			switch v.Of {
-			case predictor.FirstToken:
-				r.Quantity = serving.TTFT
-			case predictor.TokenTime:
-				r.Quantity = serving.TPOT
-			case predictor.RequestTime:
-				r.Quantity = serving.EndToEnd
-			case predictor.StepTime: // a pass over the prompt, timed alone
-				r.Quantity, r.Workload.Concurrency, r.Workload.OutputLength = serving.TTFT, 0, 0
-			default:
-				continue
+			if a, ok := AskServing(k, v); ok {
+				rows = append(rows, serving.Row{Workload: a.Workload, Quantity: a.Quantity, Value: a.scale(v.Latent(v.Actual)), Curve: curve})
 			}
-			rows = append(rows, r)
 		}
 	}
 	weigh(rows)
 	return rows
 }
 
-// Serves reports whether a workload is one that the serving model answers.
+// Ask is how a number of a row is asked of the serving model: the workload as
+// the server saw it, and which of its quantities the number is a view of.
+type Ask struct {
+	Workload perf.Workload
+	Quantity serving.Quantity
+	requests float64 // latent times this, or this over the latent where the quantity is a rate
+	rate     bool
+}
+
+// scale turns a view's latent quantity into the serving model's and back.
+func (a Ask) scale(x float64) float64 {
+	if a.rate {
+		return a.requests / x
+	}
+	return x
+}
+
+// Latent is a view's latent quantity as the serving model predicts it.
+func (a Ask) Latent(answer *serving.Answer) float64 {
+	return a.scale(answer.Of(a.Quantity, &a.Workload))
+}
+
+// saturating is the number of requests in flight on each copy of a model that
+// stands for "as many as there are": engines keep at most about so many.
+const saturating = 1024
+
+// AskServing is how a view of a case is asked of the serving model; false where
+// it is no view of serving. MLPerf's offline and server scenarios do not state
+// a batch: they keep the engine full.
+func AskServing(k *Case, v View) (Ask, bool) {
+	a := Ask{Workload: k.W}
+	w := &a.Workload
+	switch v.Of {
+	case predictor.FirstToken:
+		a.Quantity = serving.TTFT
+	case predictor.TokenTime:
+		a.Quantity = serving.TPOT
+	case predictor.RequestTime:
+		a.Quantity = serving.EndToEnd
+		if full := k.Manner == predictor.Offline || k.Manner == predictor.Server; full && w.Unknown.Batch && v.Rate {
+			copies := max(1, w.Devices/(w.TensorParallel*w.PipelineParallel))
+			a.Quantity, a.rate, a.requests = serving.RequestRate, true, float64(w.BatchSize*copies)
+			w.Concurrency = saturating * copies
+		}
+	case predictor.StepTime: // a pass over the prompt, timed alone
+		a.Quantity, w.Concurrency, w.OutputLength = serving.TTFT, 0, 0
+	default:
+		return a, false
+	}
+	return a, true
+}
+
+// Serves reports whether a workload is one that the serving model answers:
+// inference of a decoder that makes text.
 func Serves(w perf.Workload) bool {
-	return w.Mode == perf.Inference && w.Facts.Text() && w.Facts.Generates() && w.Facts.Kind != "encoder-decoder" && w.Hardware.MemoryBandwidth > 0
+	m := w.Facts
+	return w.Mode == perf.Inference && m.Text() && m.Generates() && (m.Kind == "decoder" || m.Kind == "") && w.Hardware.MemoryBandwidth > 0
 }
 
 // CurveOf names what a case shares with those that differ from it in load

@@ -85,8 +85,9 @@ var shrinkage = [numFamilies]float64{2, 2, 2, 2, 2, 2, 2, 4, 3}
 
 // fitEffects explains residuals r by effects, family after family from coarse
 // to fine, twice over: each effect is the weighted median of what the others
-// leave, shrunk towards 0 by its votes.
-func fitEffects(ks []keys, r, weights []float64) effects {
+// leave, shrunk towards 0 by its votes. What a single configuration stands
+// behind is left out: an effect is of many, never a record of one.
+func fitEffects(ks []keys, config []uint64, r, weights []float64) effects {
 	var e effects
 	left := slices.Clone(r)
 	var groups [numFamilies][][]int
@@ -101,6 +102,9 @@ func fitEffects(ks []keys, r, weights []float64) effects {
 			}
 			groups[f][index[key]] = append(groups[f][index[key]], i)
 		}
+		groups[f] = slices.DeleteFunc(groups[f], func(rows []int) bool {
+			return !slices.ContainsFunc(rows, func(i int) bool { return config[i] != config[rows[0]] })
+		})
 	}
 	w := slices.Clone(weights)
 	for range 2 {

@@ -95,6 +95,7 @@ type sample struct {
 	weights []float64
 	keys    []keys
 	curve   []uint64
+	config  []uint64
 }
 
 // gather computes a head's sample.
@@ -122,6 +123,7 @@ func (m *Model) gather(h int, rows []Row) sample {
 		d.weights = append(d.weights, r.Weight)
 		d.keys = append(d.keys, keysOf(&r.Workload, &p))
 		d.curve = append(d.curve, hashName(6, r.Curve))
+		d.config = append(d.config, mix(hashName(6, r.Curve), mix(uint64(r.Workload.Concurrency), uint64(r.Workload.BatchSize))))
 	}
 	return d
 }
@@ -171,7 +173,7 @@ func (m *Model) learn(h int, rows []Row, o Options) error {
 	if err != nil {
 		return err
 	}
-	m.heads[h] = head{trees: t, near: fitEffects(d.keys, left, d.weights), far: fitEffects(d.keys, d.plain, d.weights)}
+	m.heads[h] = head{trees: t, near: fitEffects(d.keys, d.config, left, d.weights), far: fitEffects(d.keys, d.config, d.plain, d.weights)}
 	m.heads[h].spread = d.spreads(left)
 	return nil
 }
@@ -210,7 +212,7 @@ func (d *sample) spread(r []float64, group func(int) uint64) float64 {
 	var e []float64
 	for k := range folds {
 		in, out := d.split(func(i int) bool { return group(i)%folds == uint64(k) })
-		f := fitEffects(pick(d.keys, in), pick(r, in), pick(d.weights, in))
+		f := fitEffects(pick(d.keys, in), pick(d.config, in), pick(r, in), pick(d.weights, in))
 		for _, i := range out {
 			e = append(e, math.Abs(r[i]-f.of(&d.keys[i])))
 		}

@@ -327,3 +327,17 @@ func BenchmarkUnknownModel(b *testing.B) {
 		}
 	}
 }
+
+func TestOneModelHasManyNames(t *testing.T) {
+	c := load(t)
+	for want, names := range map[string][]string{
+		"bert-base-uncased":   {"google-bert/bert-base-uncased", "BERT-base-uncased"},
+		"microsoft/resnet-50": {"resnet50", "resnet-50", "ResNet-50", "torchvision/resnet50"},
+	} {
+		for _, name := range names {
+			if m, err := c.Model(name); err != nil || m.Name != want {
+				t.Errorf("%s is %v, %v, want %s", name, m, err, want)
+			}
+		}
+	}
+}

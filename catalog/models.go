@@ -72,7 +72,7 @@ func loadModels() (all []*perf.Model, stem map[string]string, err error) {
 		all = append(all, m)
 		return nil
 	})
-	return all, stem, err
+	return fold(all), stem, err
 }
 
 // ParseImageSize reads "224", "736x1280" or "128x128x128" as pixels of one

@@ -127,20 +127,22 @@ func (s *server) predictive(ring *key.Ring) http.Handler {
 // predictive API that runs by itself.
 func (s *server) openGateway(c config, ring *key.Ring) (err error) {
 	o := gateway.Options{App: s.app, Keys: ring, Config: c.file, Targets: c.components, KeyWrites: c.requireKeys, Log: s.log}
+	parts := component.Options{App: s.app, Config: c.file, Reports: c.benchmarkDir, Log: s.log}
 	if c.unifiedOnly {
-		if _, ok := o.Targets["predictive"]; !ok {
-			o.Targets["predictive"] = gateway.Target{Kind: gateway.KindURL, Health: "/health",
-				URL: fmt.Sprintf("http://%s", net.JoinHostPort(c.host, fmt.Sprint(c.predictivePort)))}
+		at := "http://" + net.JoinHostPort(c.host, fmt.Sprint(c.predictivePort))
+		if _, ok := o.Targets["predictive"]; !ok { // it is ours, and knows the same keys
+			o.Targets["predictive"] = gateway.Target{Kind: gateway.KindURL, URL: at, Health: "/health", ForwardKey: true}
 		}
-		s.gateway, err = gateway.New(o)
-		return err
+		parts.Record = component.RecordAt(at, environment("PERFCAST_API_KEY"))
 	}
-	if s.components, err = component.New(component.Options{App: s.app, Config: c.file, Reports: c.benchmarkDir, Log: s.log}); err != nil {
+	if s.components, err = component.New(parts); err != nil {
 		return err
 	}
 	o.Builtin = s.components.Builtin()
-	o.Builtin["predictive"] = s.rest
-	o.Root = s.predictive(ring)
+	if !c.unifiedOnly {
+		o.Builtin["predictive"] = s.rest
+		o.Root = s.predictive(ring)
+	}
 	s.gateway, err = gateway.New(o)
 	return err
 }

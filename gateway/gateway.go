@@ -81,6 +81,15 @@ func New(o Options) (*Gateway, error) {
 	if o.MaxBody == 0 {
 		o.MaxBody = 64 << 20
 	}
+	targets := map[string]Target{}
+	for name, t := range o.Targets {
+		n, err := ParseName(name)
+		if err != nil {
+			return nil, err
+		}
+		targets[n] = t
+	}
+	o.Targets = targets
 	if h := o.Builtin["predictive"]; h != nil && o.App != nil {
 		// The predictive API's own handler leaves its database to us.
 		builtin := map[string]http.Handler{}

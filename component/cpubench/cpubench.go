@@ -121,9 +121,6 @@ type burst struct {
 	operations float64 // FLOP of a round
 }
 
-// sink keeps the compiler from leaving out what nobody looks at.
-var sink float32
-
 func fmaGo(n int) {
 	var a, b, c, d, e, f, g, h float32 = 1, 2, 3, 4, 5, 6, 7, 8
 	const x, y = 0.999, 1e-3
@@ -131,9 +128,7 @@ func fmaGo(n int) {
 		a, b, c, d = a*x+y, b*x+y, c*x+y, d*x+y
 		e, f, g, h = e*x+y, f*x+y, g*x+y, h*x+y
 	}
-	if a+b+c+d+e+f+g+h == 12345 {
-		sink = a
-	}
+	runtime.KeepAlive(a + b + c + d + e + f + g + h) // or the loop could be left out
 }
 
 // measure times f: a warm-up, which also says how often to call it for one

@@ -81,7 +81,7 @@ func (a *Artefact) Encode() ([]byte, error) {
 			section("fold", m.Encode())
 		}
 		section("effects", encodeEffects(l.Effects))
-		section("numbers", encodeNumbers(append(append(append(slices.Clone(l.Tau[:]), l.Noise), l.Low[:]...), l.High[:]...)))
+		section("numbers", encodeNumbers(l.numbers()))
 		if l.Scale != nil {
 			section("scale", l.Scale.Encode())
 		}
@@ -166,18 +166,7 @@ func (a *Artefact) section(name string, b []byte) error {
 		a.Learned.Effects = e
 		return err
 	case "numbers":
-		l := a.Learned
-		if len(b) != 8*(NumGroups+1+2*NumStates) {
-			return errors.New("of another size: train again")
-		}
-		i := 0
-		for _, to := range [][]float64{l.Tau[:], {0}, l.Low[:], l.High[:]} {
-			for j := range to {
-				to[j] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
-				i++
-			}
-		}
-		l.Noise = math.Float64frombits(binary.LittleEndian.Uint64(b[8*NumGroups:]))
+		return a.Learned.setNumbers(b)
 	case "kernel":
 		a.Kernel = b
 	case "serving":
@@ -186,6 +175,40 @@ func (a *Artefact) section(name string, b []byte) error {
 		return json.Unmarshal(b, &a.Provenance)
 	default:
 		return errors.New("unknown")
+	}
+	return nil
+}
+
+// numbers are the small tables, as one list.
+func (l *Learned) numbers() []float64 {
+	var xs []float64
+	for _, tau := range l.Tau {
+		for _, x := range tau {
+			xs = append(xs, float64(x))
+		}
+	}
+	return append(append(append(xs, l.Noise), l.Low[:]...), l.High[:]...)
+}
+
+func (l *Learned) setNumbers(b []byte) error {
+	if len(b) != 8*(NumGroups*NumCoefficients+1+2*NumStates) {
+		return errors.New("of another size: train again")
+	}
+	next := func() float64 {
+		x := math.Float64frombits(binary.LittleEndian.Uint64(b))
+		b = b[8:]
+		return x
+	}
+	for t := range l.Tau {
+		for k := range l.Tau[t] {
+			l.Tau[t][k] = float32(next())
+		}
+	}
+	l.Noise = next()
+	for _, to := range [][]float64{l.Low[:], l.High[:]} {
+		for s := range to {
+			to[s] = next()
+		}
 	}
 	return nil
 }
@@ -199,8 +222,8 @@ func encodeNumbers(xs []float64) []byte {
 }
 
 // Effects are written by ascending hash: the difference to the one before as a
-// varint, the mean in steps of 1/4096 as a varint, the variance as a byte on a
-// logarithmic scale (its 8th-octave).
+// varint, then for each coefficient the mean in steps of 1/4096 as a varint and
+// the variance as a byte on a logarithmic scale (eighths of an octave; 255 = 0).
 const effectSteps = 4096
 
 func encodeEffects(effects map[uint64]Effect) []byte {
@@ -211,12 +234,18 @@ func encodeEffects(effects map[uint64]Effect) []byte {
 	slices.Sort(keys)
 	b := binary.AppendUvarint(nil, uint64(len(keys)))
 	last := uint64(0)
-	for _, k := range keys {
-		e := effects[k]
-		b = binary.AppendUvarint(b, k-last)
-		b = binary.AppendVarint(b, int64(math.Round(float64(e.Mean)*effectSteps)))
-		b = append(b, byte(math.Min(255, math.Max(0, math.Round(-8*math.Log2(float64(e.Variance)+1e-9))))))
-		last = k
+	for _, key := range keys {
+		e := effects[key]
+		b = binary.AppendUvarint(b, key-last)
+		for k := range NumCoefficients {
+			b = binary.AppendVarint(b, int64(math.Round(float64(e.Mean[k])*effectSteps)))
+			v := byte(255)
+			if e.Variance[k] > 0 {
+				v = byte(math.Min(254, math.Max(0, math.Round(40-8*math.Log2(float64(e.Variance[k]))))))
+			}
+			b = append(b, v)
+		}
+		last = key
 	}
 	return b
 }
@@ -234,13 +263,21 @@ func decodeEffects(b []byte) (map[uint64]Effect, error) {
 		if i <= 0 {
 			return nil, errors.New("damaged")
 		}
-		mean, j := binary.Varint(b[i:])
-		if j <= 0 || len(b) < i+j+1 {
-			return nil, errors.New("damaged")
-		}
+		b = b[i:]
 		key += step
-		effects[key] = Effect{Mean: float32(mean) / effectSteps, Variance: float32(math.Exp2(-float64(b[i+j]) / 8))}
-		b = b[i+j+1:]
+		var e Effect
+		for k := range NumCoefficients {
+			mean, j := binary.Varint(b)
+			if j <= 0 || len(b) < j+1 {
+				return nil, errors.New("damaged")
+			}
+			e.Mean[k] = float32(mean) / effectSteps
+			if b[j] < 255 {
+				e.Variance[k] = float32(math.Exp2((40 - float64(b[j])) / 8))
+			}
+			b = b[j+1:]
+		}
+		effects[key] = e
 	}
 	return effects, nil
 }

@@ -7,13 +7,24 @@ import (
 	"github.com/perfcast/perfcast/predictor/ops"
 )
 
+// The parts a step's time is made of.
+const (
+	partCompute     = iota // arithmetic at the peak
+	partActivations        // activations through memory
+	partWeights            // parameters and cached keys and values through memory
+	partWire               // between devices
+	partHost               // launches and the work around a step
+	NumParts
+)
+
 // Cost is the time of one step taken apart, in seconds.
 type Cost struct {
 	Attainable float64 // no step of this workload can be shorter
 	Ideal      float64 // every operation at the datasheet's rates, one after the other
 	Stated     float64 // with the runtime's stated utilisation and overhead: the first estimate
 
-	Compute, Memory, Overhead, Wire float64 // the parts Stated is made of
+	Parts    [NumParts]float64 // what Stated is made of
+	Parallel bool              // the host runs ahead of the device
 
 	ops.Totals
 	Peak      float64 // FLOP/s of the matrix units, as used
@@ -29,94 +40,139 @@ const (
 	winograd    = 2.25
 	overclock   = 1.1
 	turboCPU    = 1.5
-	interactive = 0.85 // share of a link's rate that a ring all-reduce reaches
+	reached     = 0.85 // share of a link's rate that a ring all-reduce reaches
 	linkLatency = 8e-6 // s of one all-reduce among devices of one server
 )
 
-// costOf adds up the operations of one step.
-func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
+// Factors scale the logarithms of a cost's parts.
+type Factors [NumParts]float64
+
+// Time is the step's time when each part takes exp(u) times as long as stated.
+// Work on a device adds up. A host that runs ahead hides behind it, all but
+// where both are alike: sqrt(device^2 + host^2). The time grows with each part.
+func (c *Cost) Time(u *Factors) float64 {
+	device := 0.0
+	for k := range partHost {
+		device += c.Parts[k] * math.Exp(u[k])
+	}
+	host := c.Parts[partHost] * math.Exp(u[partHost])
+	if c.Parallel {
+		return math.Sqrt(device*device + host*host)
+	}
+	return device + host
+}
+
+// Sensitivity is d ln Time / d u: each part's share of the time. They sum to 1.
+func (c *Cost) Sensitivity(u *Factors) (s Factors) {
+	device := 0.0
+	for k := range partHost {
+		s[k] = c.Parts[k] * math.Exp(u[k])
+		device += s[k]
+	}
+	host := c.Parts[partHost] * math.Exp(u[partHost])
+	onDevice := device / math.Max(device+host, 1e-300)
+	if c.Parallel {
+		onDevice = device * device / math.Max(device*device+host*host, 1e-300)
+	}
+	for k := range partHost {
+		s[k] *= onDevice / math.Max(device, 1e-300)
+	}
+	s[partHost] = 1 - onDevice
+	return s
+}
+
+// rates of a workload's device and runtime.
+type rates struct {
+	peak, vector, bandwidth float64
+	launch                  float64 // s of host time for one kernel
+	step                    float64 // s of host time for one step
+	saving, up              float64 // room of the attainable bound
+	link                    float64
+}
+
+func ratesOf(w perf.Workload, rt *Runtime, pk Peak) rates {
 	d := w.Hardware
 	_, tc, tm := threads(w)
-	c := Cost{Peak: pk.FLOPs * tc, Bandwidth: bandwidth(d, pk) * tm}
-	vector := pk.Vector * tc
-	cache := d.CacheBytes
-	saving, up := 1.0, overclock
+	r := rates{peak: pk.FLOPs * tc * sustained(d, pk), vector: pk.Vector * tc, bandwidth: bandwidth(d, pk) * tm,
+		launch: math.Max(rt.Launch, rt.Floor), step: rt.Step, saving: 1, up: overclock, link: d.LinkBandwidth}
 	if pk.Ran != perf.FP64 && (w.Facts.Kind == "cnn" || w.Facts.Family == "vision" || w.Facts.Family == "detection") {
-		saving = winograd
+		r.saving = winograd
 	}
-	if host(d) {
-		up = turboCPU
-	}
-	link := d.LinkBandwidth
-	if link == 0 {
-		link = 16e9 // PCIe 3.0 x16
-	}
-	launch, floor := rt.Launch, rt.Floor
 	if host(d) { // a call instead of a launch: some thousand cycles, more on slow cores
-		launch, floor = 0, 0.3*rt.Launch*slowness(d)
+		r.up, r.launch, r.step = turboCPU, 0.3*rt.Launch*slowness(d), rt.Step*math.Min(1, 0.1*slowness(d))
 	}
-	var weights float64
+	if r.link == 0 {
+		r.link = 16e9 // PCIe 3.0 x16
+	}
+	return r
+}
+
+// costOf adds up the operations of one step.
+func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
+	r := ratesOf(w, rt, pk)
+	c := Cost{Peak: r.peak, Bandwidth: r.bandwidth, Parallel: !host(w.Hardware)}
 	for i := range list {
 		o := &list[i]
-		peak, bw := c.Peak, c.Bandwidth
-		moved := o.WeightBytes + (o.Bytes-o.WeightBytes)*fusedTraffic(rt, o.Class)
-		eff, mem := rt.Compute, rt.Memory
-		launches := o.Launches
+		peak, eff, passes, launches := r.peak, rt.Compute, 1.0, o.Launches
 		switch o.Class {
-		case ops.Softmax, ops.Norm, ops.Elementwise, ops.Update:
-			peak, eff = vector, 0.5
+		case ops.Softmax, ops.Norm, ops.Elementwise:
+			peak, eff, passes = r.vector, 0.5, rt.Fused
 			launches *= rt.Fused
+		case ops.Update:
+			peak, eff = r.vector, 0.5
 		case ops.Aggregate:
-			eff *= 0.6
+			passes = rt.Passes
 			launches *= rt.Fused
 		}
-		compute, memory := o.FLOPs/peak, moved/bw
-		c.Ideal += o.Count * math.Max(o.FLOPs/peak, o.Bytes/bw)
-		c.Attainable += o.Count * math.Max(o.FLOPs/(peak*up*saving), 0)
-		weights += o.WeightBytes * o.Count
-		t := math.Max(compute/eff, memory/mem)
-		host := math.Max(launch, floor) * launches
-		wire := 0.0
+		activations := (o.Bytes - o.WeightBytes) * passes
+		c.Ideal += o.Count * math.Max(o.FLOPs/peak, o.Bytes/r.bandwidth)
+		c.Attainable += o.Count * o.FLOPs / (peak * r.up * r.saving)
+		c.Parts[partCompute] += o.Count * o.FLOPs / (peak * eff)
+		c.Parts[partActivations] += o.Count * activations / (r.bandwidth * rt.Memory)
+		c.Parts[partWeights] += o.Count * o.WeightBytes / (r.bandwidth * rt.Memory)
 		if o.Wire > 0 {
-			wire = o.Wire/(link*interactive) + linkLatency
+			c.Parts[partWire] += o.Count * (o.Wire/(r.link*reached) + linkLatency)
 		}
-		n := o.Count
-		if t < host {
-			c.Overhead += n * (host - t)
-		}
-		if compute/eff >= memory/mem {
-			c.Compute += n * t
-		} else {
-			c.Memory += n * t
-		}
-		c.Wire += n * wire
-		c.Launches += n * launches
-		c.FLOPs += n * o.FLOPs
-		c.Bytes += n * moved
-		c.WeightBytes += n * o.WeightBytes
-		c.Totals.Wire += n * o.Wire
-		c.Totals.Launches += n * o.Launches
+		c.Launches += o.Count * launches
+		c.FLOPs += o.Count * o.FLOPs
+		c.Bytes += o.Count * (activations + o.WeightBytes)
+		c.WeightBytes += o.Count * o.WeightBytes
 	}
-	step := rt.Step
-	if host(d) {
-		step *= math.Min(1, 0.1*slowness(d))
-	}
-	c.Overhead += step
+	c.Parts[partHost] = c.Launches*r.launch + r.step
 	// Weights that stay in the last-level cache between steps need not come
 	// from memory.
-	c.Attainable = math.Max(c.Attainable, math.Max(0, weights-cache)/(c.Bandwidth*overclock))
-	c.Stated = c.Compute + c.Memory + c.Overhead + c.Wire
+	c.Attainable = math.Max(c.Attainable, math.Max(0, c.WeightBytes-w.Hardware.CacheBytes)/(r.bandwidth*overclock))
+	c.Stated = c.Time(&Factors{})
 	return c
 }
 
-// fusedTraffic is the share of an operation's activations that still go
-// through memory under a runtime that fuses.
-func fusedTraffic(rt *Runtime, c ops.Class) float64 {
-	switch c {
-	case ops.Softmax, ops.Norm, ops.Elementwise, ops.Aggregate:
-		return rt.Fused
+// sustained is the share of a tensor-core peak that the board's power allows
+// under steady load: the clock a peak is stated at cannot be held where it
+// would take more energy for an operation than the process needs. Figures are
+// 16-bit FLOP/s for a watt that boards of a generation reach with ample power
+// (V100 0.4, A100 0.8, H100 1.0, B200 1.6 TFLOP/s/W); 8-bit operations take half the energy.
+func sustained(d *perf.Device, pk Peak) float64 {
+	if d.PowerW <= 0 || pk.Ran == perf.FP32 || pk.Ran == perf.FP64 || host(d) || (d.Kind != "datacenter-gpu" && d.Kind != "consumer-gpu" && d.Kind != "workstation-gpu" && d.Kind != "laptop-gpu") {
+		return 1
 	}
-	return 1
+	perWatt := 1.0e12
+	switch {
+	case d.Year > 0 && d.Year < 2020:
+		perWatt = 0.45e12
+	case d.Year > 0 && d.Year < 2022:
+		perWatt = 0.8e12
+	case d.Year >= 2024 && d.MemoryBandwidth > 3e12:
+		perWatt = 1.6e12
+	}
+	switch pk.Ran {
+	case perf.Int8, perf.FP8:
+		perWatt *= 2
+	case perf.FP4:
+		perWatt *= 4
+	case perf.TF32:
+		perWatt /= 2
+	}
+	return math.Min(1, perWatt*d.PowerW/pk.FLOPs)
 }
 
 // slowness is how much longer a core takes for fixed work than one of 3 GHz.
@@ -127,18 +183,21 @@ func slowness(d *perf.Device) float64 {
 	return math.Max(0.5, 3e9/d.ClockHz)
 }
 
-// shares of the time, summing to 1.
-func (c *Cost) shares() perf.Shares {
-	t := c.Stated
-	return perf.Shares{Compute: c.Compute / t, MemoryBandwidth: c.Memory / t,
-		Overhead: c.Overhead / t, Communication: c.Wire / t}
+// shares of the time when the parts take exp(u) times as long as stated.
+func (c *Cost) shares(u *Factors) perf.Shares {
+	s := c.Sensitivity(u)
+	out := perf.Shares{MemoryBandwidth: s[partActivations] + s[partWeights], Overhead: s[partHost], Communication: s[partWire]}
+	out.Compute = math.Max(0, 1-out.MemoryBandwidth-out.Overhead-out.Communication)
+	return out
 }
 
 // times is n steps one after the other.
 func (c Cost) times(n float64) Cost {
-	for _, x := range []*float64{&c.Attainable, &c.Ideal, &c.Stated, &c.Compute, &c.Memory, &c.Overhead, &c.Wire,
-		&c.FLOPs, &c.Bytes, &c.WeightBytes, &c.Launches} {
+	for _, x := range []*float64{&c.Attainable, &c.Ideal, &c.Stated, &c.FLOPs, &c.Bytes, &c.WeightBytes, &c.Launches} {
 		*x *= n
+	}
+	for k := range c.Parts {
+		c.Parts[k] *= n
 	}
 	return c
 }
@@ -147,14 +206,13 @@ func (c Cost) times(n float64) Cost {
 func (c Cost) plus(o Cost) Cost {
 	c.Attainable += o.Attainable
 	c.Ideal += o.Ideal
-	c.Stated += o.Stated
-	c.Compute += o.Compute
-	c.Memory += o.Memory
-	c.Overhead += o.Overhead
-	c.Wire += o.Wire
 	c.FLOPs += o.FLOPs
 	c.Bytes += o.Bytes
 	c.WeightBytes += o.WeightBytes
 	c.Launches += o.Launches
+	for k := range c.Parts {
+		c.Parts[k] += o.Parts[k]
+	}
+	c.Stated = c.Time(&Factors{})
 	return c
 }

@@ -1,7 +1,6 @@
 package predictor
 
 import (
-	"hash/fnv"
 	"math"
 
 	"github.com/perfcast/perfcast/perf"
@@ -21,11 +20,9 @@ const (
 	Multi                 // eight samples a query, 99th percentile
 	Clients               // concurrent clients of an inference server
 	Copied                // with the copy of the input to the device
-	Live                  // with the decoding of the input
-)
 
-// NumManners is how many there are.
-const NumManners = int(Live) + 1
+	Live Manner = 8 // a flag: with the decoding of the input
+)
 
 // Quantity is a latent quantity that answers and measurements are of.
 type Quantity uint8
@@ -81,8 +78,11 @@ type Feature struct {
 // Groups of shared effects, coarse first.
 const (
 	groupRuntime = iota
+	groupRuntimePrecision
+	groupThreads
 	groupVersion
 	groupManner
+	groupMaker
 	groupDevice
 	groupDeviceRuntime
 	groupDeviceVersion
@@ -99,21 +99,28 @@ const (
 	numGroups
 )
 
+// DesignGroups is the first kind of groups that a model's design is part of:
+// those before it are of the software and hardware alone.
+const DesignGroups = groupDesign
+
 // NumGroups is how many kinds of groups there are.
 const NumGroups = numGroups
 
 // GroupNames are the kinds of groups, in the order of Input.Groups.
-var GroupNames = [numGroups]string{"runtime", "runtime x version", "manner", "device", "device x runtime", "device x runtime x version",
+var GroupNames = [numGroups]string{"runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "maker and generation", "device", "device x runtime", "device x runtime x version",
 	"device x runtime x precision x mode", "design", "design x runtime x kind", "design x device", "model", "model x phase x precision", "model x runtime",
 	"model x kind of device", "model x device", "model x device x runtime x precision x mode"}
 
+// hash is FNV-1a of the parts, each ended by a zero byte; never 0.
 func hash(parts ...string) uint64 {
-	h := fnv.New64a()
+	h := uint64(14695981039346656037)
 	for _, p := range parts {
-		_, _ = h.Write([]byte(p))
-		_, _ = h.Write([]byte{0})
+		for i := range len(p) {
+			h = (h ^ uint64(p[i])) * 1099511628211
+		}
+		h *= 1099511628211 // the zero byte
 	}
-	return h.Sum64() | 1
+	return h | 1
 }
 
 // InputOf is what learning sees of one quantity of a workload. The workload
@@ -128,6 +135,9 @@ func InputOf(w perf.Workload, q Quantity, m Manner) (Input, error) {
 
 func inputOf(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner) Input {
 	var c Cost
+	if q == FirstToken && w.Concurrency > 0 {
+		w.BatchSize = 1 // each request waits for its own prompt, however many are in flight
+	}
 	switch q {
 	case TokenTime:
 		c = cost(w, rt, pk, phaseDecode)
@@ -185,12 +195,13 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 	if layered {
 		one := w
 		one.BatchSize = 1
-		t := ops.Sum(ops.Of(one, ops.Forward(one)))
-		size.MACs, size.Activations = t.FLOPs/2, (t.Bytes-t.WeightBytes)/2/ops.Widths(w.Precision).Activation
+		var buf [48]ops.Op
+		t := ops.Sum(ops.Append(buf[:0], one, ops.Forward(one)))
+		size.MACs, size.Activations = t.FLOPs/2, (t.Bytes-t.WeightBytes)/2/ops.WidthsOf(f, w.Precision).Activation
 	}
 	n, tc, _ := threads(w)
 	cores := float64(n)
-	width := ops.Widths(w.Precision)
+	width := ops.WidthsOf(f, w.Precision)
 	heavy := math.Max(c.FLOPs/c.Peak, 1e-12)
 	fp32 := math.Max(d.FP32, d.FP32Matrix)
 	kind := func(names ...string) float64 {
@@ -265,6 +276,9 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 		threads = string(rune('0' + min(w.Threads, 64)))
 	}
 	g[groupRuntime] = hash("r", rt.Name, kind)
+	g[groupRuntimePrecision] = hash("rp", rt.Name, kind, prec, mode, phase)
+	g[groupThreads] = hash("rt", rt.Name, kind, threads, string(rune('0'+min(w.Devices, 64))), mode)
+	g[groupMaker] = hash("g", w.Hardware.Vendor, kind, string(w.Platform), rt.Name, string(rune('0'+w.Hardware.Year/3-670)))
 	g[groupVersion] = hash("v", rt.Name, w.RuntimeVersion, mode, w.Layout)
 	g[groupManner] = hash("m", manner, rt.Name, kind)
 	g[groupDevice] = hash("d", dev)
@@ -281,4 +295,14 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 	g[groupStemDevice] = hash("sd", stem, dev)
 	g[groupCell] = hash("c", stem, dev, rt.Name, prec, mode, phase, manner, threads)
 	return g
+}
+
+// Sloped reports whether the effects of a kind of groups work on the parts of a
+// time too, not only on the whole.
+func Sloped(t int) bool {
+	switch t {
+	case groupRuntime, groupRuntimePrecision, groupThreads, groupMaker, groupDevice, groupDeviceRuntime, groupDevicePrecision, groupDesign, groupDesignRuntime, groupStem, groupStemKind:
+		return true
+	}
+	return false
 }

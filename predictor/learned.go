@@ -6,19 +6,27 @@ import (
 	"github.com/perfcast/perfcast/predictor/boost"
 )
 
-// Learned is the end-to-end part of an artefact: a time is the stated one
-// times exp(f(x) + effects).
+// Learned is the end-to-end part of an artefact. A step's time is the sum of
+// its physical parts, each corrected by a factor, times a common factor:
 //
-// f is fitted in folds of whole designs, each fold's trees on all designs but
-// its own, and a design is always answered by the trees that have not seen it.
-// So what is particular to a design is left to its effects, which shrink by
-// how much is known of it, and a design that nobody has measured is answered
-// as those of the training data were when the effects were fitted.
+//	t = |parts . exp(u)| exp(f(x) + v)
+//
+// u and v are sums of effects of the groups the step belongs to (its runtime,
+// device, design, ... and their combinations): what a group's members have in
+// common, shrunken by how much is known of it. A device whose memory is slower
+// than its datasheet says has an effect on one part; a design that wastes the
+// matrix units on another.
+//
+// f are boosted trees over dimensionless inputs, fitted in folds of whole
+// designs, each fold's trees on all designs but its own. A design is always
+// answered by the trees that have not seen it, so that what is particular to
+// it is left to its effects, and one that nobody has measured is answered as
+// those of the training data were when the effects were fitted.
 type Learned struct {
 	Folds   []*boost.Model
 	Effects map[uint64]Effect
-	Tau     [NumGroups]float64 // standard deviation of each kind's effects
-	Noise   float64            // of single points around all effects
+	Tau     [NumGroups]Coefficients // standard deviation of each kind's effects
+	Noise   float64                 // of single points around all effects
 
 	// The interval: the error's typical size as trees see it (Scale predicts
 	// its logarithm from x, the state of knowledge and the effects' variance),
@@ -27,10 +35,19 @@ type Learned struct {
 	Low, High [NumStates]float64
 }
 
+// NumCoefficients of an effect: one of each part, and the common factor's.
+const NumCoefficients = NumParts + 1
+
+// Common is the index of the common factor's coefficient.
+const Common = NumParts
+
+// Coefficients of one effect.
+type Coefficients [NumCoefficients]float32
+
 // Effect is what a group's members have in common beyond what f says, in
-// logarithms of time.
+// logarithms: of each part's time, and of the whole.
 type Effect struct {
-	Mean, Variance float32
+	Mean, Variance Coefficients
 }
 
 // State is what training knew of a question.
@@ -46,25 +63,81 @@ const (
 	NumStates   = 5
 	uncertain   = 0.7 // ln of the factor either way where nothing was calibrated
 	scaleInputs = 2   // inputs of Scale besides the features
+	maxFactor   = 4   // ln of the most that effects may change a part
 )
 
 // Fold is which fold's trees answer for a design.
 func Fold(stem string, folds int) int { return int(hash("fold", stem) >> 8 % uint64(folds)) }
 
-// Utilisation is ln(time / stated time) and the variance that remains: of the
-// effects that are not, or hardly, known.
-func (l *Learned) Utilisation(in *Input, stem string) (mean, variance float64) {
-	mean = l.Folds[Fold(stem, len(l.Folds))].Predict(in.X)
-	variance = l.Noise * l.Noise
+// Trees is f of an input.
+func (l *Learned) Trees(in *Input, stem string) float64 {
+	return l.Folds[Fold(stem, len(l.Folds))].Predict(in.X)
+}
+
+// opinion is what is known of a time.
+type opinion struct {
+	ln        float64 // of the time
+	variance  float64 // of ln: of the effects that are not, or hardly, known
+	factors   Factors // on the parts
+	low, high float64 // how far ln may lie below and above, with 90 % confidence
+	state     State
+	ids       []string // of recorded measurements that moved it
+}
+
+// Opinion of ln(time) and its variance.
+func (l *Learned) Opinion(in *Input, stem string) (ln, variance float64) {
+	o := l.opinion(in, stem, nil)
+	return o.ln, o.variance
+}
+
+func (l *Learned) opinion(in *Input, stem string, changed func(t int, g uint64) (Effect, bool)) opinion {
+	var o opinion
+	var variance Factors
+	o.variance = l.Noise * l.Noise
+	common := l.Trees(in, stem)
 	for t, g := range in.Groups {
-		if e, ok := l.Effects[g]; ok {
-			mean += float64(e.Mean)
-			variance += float64(e.Variance)
-		} else {
-			variance += l.Tau[t] * l.Tau[t]
+		e := l.effect(t, g)
+		if changed != nil {
+			if c, ok := changed(t, g); ok {
+				e = c
+			}
 		}
+		for k := range NumParts {
+			o.factors[k] += float64(e.Mean[k])
+			variance[k] += float64(e.Variance[k])
+		}
+		common += float64(e.Mean[Common])
+		o.variance += float64(e.Variance[Common])
 	}
-	return mean, variance
+	o.factors = o.factors.Bounded()
+	s := in.Cost.Sensitivity(&o.factors)
+	for k := range NumParts {
+		o.variance += s[k] * s[k] * variance[k]
+	}
+	o.ln = math.Log(in.Cost.Time(&o.factors)) + common
+	o.state = l.State(in)
+	return o
+}
+
+// Bounded keeps the factors within what any effect may do.
+func (u Factors) Bounded() Factors {
+	for k := range u {
+		u[k] = math.Max(-maxFactor, math.Min(maxFactor, u[k]))
+	}
+	return u
+}
+
+// effect is what training knows of a group: its effect, or that there is none
+// yet.
+func (l *Learned) effect(t int, g uint64) Effect {
+	if e, ok := l.Effects[g]; ok {
+		return e
+	}
+	var e Effect
+	for k, tau := range l.Tau[t] {
+		e.Variance[k] = tau * tau
+	}
+	return e
 }
 
 // State is what the training data knew of the question.
@@ -89,10 +162,9 @@ func ScaleInput(in *Input, s State, variance float64) []float64 {
 	return append(append(x, in.X...), float64(s), math.Log(variance)/2)
 }
 
-// Interval is how far ln(time) may lie below and above its estimate, with 90 %
+// interval is how far ln(time) may lie below and above its estimate, with 90 %
 // confidence.
-func (l *Learned) Interval(in *Input, variance float64) (low, high float64) {
-	s := l.State(in)
+func (l *Learned) interval(in *Input, s State, variance float64) (low, high float64) {
 	if l.Scale == nil {
 		return uncertain, uncertain
 	}

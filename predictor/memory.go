@@ -12,7 +12,7 @@ import (
 // flight, training adds gradients, Adam's two moments and the activations kept
 // for the backward pass.
 func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
-	m, width := w.Facts, ops.Widths(w.Precision)
+	m, width := w.Facts, ops.WidthsOf(w.Facts, w.Precision)
 	split := float64(max(1, w.TensorParallel) * max(1, w.PipelineParallel))
 	if m.Experts > 1 && w.ExpertParallel > w.TensorParallel {
 		split = float64(w.ExpertParallel * max(1, w.PipelineParallel))
@@ -28,21 +28,41 @@ func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
 	if m.Generates() && m.Layers > 0 && w.Mode != perf.Training {
 		p.KVCache = b * cacheBytes(w, tokens+float64(w.OutputLength)) * width.Cache / split
 	}
+	sharded := rt != nil && (rt.Name == "megatron" || rt.Name == "torch-composer" || rt.Name == "deepspeed")
+	if w.Mode == perf.Training && sharded {
+		b = 1 // gradients are accumulated over as small a batch as memory demands
+	}
 	p.Activations = activationBytes(w, rt, b, tokens, width) / float64(max(1, w.TensorParallel))
 	if w.Mode == perf.Training {
-		p.Gradients = 4 * params / split
-		if w.Precision == perf.BF16 || w.Precision == perf.FP16 {
-			p.Gradients = 2 * params / split
+		p.Gradients, p.Optimizer = trainingState(w.Precision, params/split)
+	}
+	if w.Mode == perf.Training && sharded { // the state is dealt out over the copies (ZeRO, FSDP), and layers are recomputed
+		copies := math.Max(1, float64(w.Devices)/split)
+		p.Optimizer /= copies
+		if rt.Name != "megatron" {
+			p.Weights, p.Gradients = p.Weights/copies, p.Gradients/copies
 		}
-		p.Optimizer = 8 * params / split
+		p.Activations /= math.Max(1, math.Sqrt(float64(m.Layers))) * float64(max(1, w.PipelineParallel))
 	}
 	p.Runtime = runtimeBytes(w.Hardware, p.Weights+p.KVCache+p.Activations)
 	return p
 }
 
+// trainingState is what gradients and Adam's two moments take. Weights of 4 bits
+// are trained through adapters, of about a hundredth of their number.
+func trainingState(p perf.Precision, params float64) (gradients, optimizer float64) {
+	switch p {
+	case perf.BF16, perf.FP16, perf.FP8, perf.FP4:
+		return 2 * params, 8 * params
+	case perf.Int3, perf.Int4, perf.Int5, perf.Int6, perf.Int8, perf.W4A16, perf.W8A16:
+		return 0.02 * params, 0.08 * params
+	}
+	return 4 * params, 8 * params
+}
+
 // weightBytes of a model in a precision.
 func weightBytes(m *perf.Model, p perf.Precision, params float64) float64 {
-	per := ops.Widths(p).Weight
+	per := ops.WidthsOf(m, p).Weight
 	switch p {
 	case perf.AMP, perf.AMPBF16:
 		per = 4 + 2 // fp32 masters and the half-precision copies autocast keeps

@@ -7,45 +7,57 @@ import (
 	"sync/atomic"
 
 	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor/kernel"
 	"github.com/perfcast/perfcast/predictor/ops"
+	"github.com/perfcast/perfcast/predictor/serving"
 )
 
 // Predictor answers workloads. It is safe for concurrent use: a prediction
 // reads one immutable snapshot of what has been recorded.
 type Predictor struct {
-	hash string // of the artefact; "physical" without one
-	a    *Artefact
-	from map[[2]string][]SourceGroup // provenance by design and device
-	seen atomic.Pointer[snapshot]    // what the operator's measurements taught
-	mu   sync.Mutex                  // one Learn at a time
+	hash    string // of the artefact; "physical" without one
+	a       *Artefact
+	kernel  *kernel.Model               // nil without one
+	serving *serving.Model              // nil without one
+	from    map[[2]string][]SourceGroup // provenance by design and device
+	seen    atomic.Pointer[snapshot]    // what the operator's measurements taught
+	mu      sync.Mutex                  // one Learn at a time
 }
 
 // New makes a predictor from an artefact's bytes, which it refuses when their
 // magic, version or checksum is wrong. Without bytes it answers from physics
 // alone.
 func New(artefact []byte) (*Predictor, error) {
-	p := &Predictor{hash: "physical", a: &Artefact{}, from: map[[2]string][]SourceGroup{}}
-	p.seen.Store(&snapshot{})
 	if len(artefact) == 0 {
-		return p, nil
+		return NewFrom(&Artefact{}, "physical")
 	}
 	a, err := Decode(artefact)
 	if err != nil {
 		return nil, err
 	}
-	p.a, p.hash = a, fingerprint(artefact)
+	return NewFrom(a, fingerprint(artefact))
+}
+
+// NewFrom makes a predictor from an artefact at hand, under a name of its own.
+func NewFrom(a *Artefact, name string) (*Predictor, error) {
+	p := &Predictor{hash: name, a: a, from: map[[2]string][]SourceGroup{}}
+	p.seen.Store(&snapshot{})
+	var err error
+	if len(a.Kernel) > 0 {
+		if p.kernel, err = kernel.Decode(a.Kernel); err != nil {
+			return nil, fmt.Errorf("section kernel: %w", err)
+		}
+	}
+	if len(a.Serving) > 0 {
+		if p.serving, err = serving.Decode(a.Serving); err != nil {
+			return nil, fmt.Errorf("section serving: %w", err)
+		}
+	}
 	for _, g := range a.Provenance.Groups {
 		key := [2]string{g.Stem, g.Name}
 		p.from[key] = append(p.from[key], g)
 	}
 	return p, nil
-}
-
-// NewFrom makes a predictor from an artefact at hand, under a name of its own.
-func NewFrom(a *Artefact, name string) *Predictor {
-	p := &Predictor{hash: name, a: a}
-	p.seen.Store(&snapshot{})
-	return p
 }
 
 // Default is a predictor with the artefact embedded in the program.
@@ -162,11 +174,11 @@ func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
 func memory(out *perf.Prediction, w perf.Workload, rt *Runtime) {
 	out.MemoryParts = memoryOf(w, rt)
 	total := out.MemoryParts.Total()
-	out.Memory = perf.Estimate{Value: total, Low: total / 1.3, High: total * 1.35}
+	out.Memory = perf.Estimate{Value: total, Low: total / 1.4, High: total * 1.8} // holds 90 % of the corpus's GPU rows; libraries take more than expected rather than less
 	out.Fits = fit(w.Hardware, total)
-	if out.Fits == perf.FitNo && rt.Serves && w.Concurrency > 1 {
+	if out.Fits == perf.FitNo && rt.Serves && (w.Concurrency > 1 || w.BatchSize > 1) {
 		one := w
-		one.Concurrency = 1
+		one.Concurrency, one.BatchSize = min(w.Concurrency, 1), 1
 		if fit(w.Hardware, memoryOf(one, rt).Total()) != perf.FitNo {
 			out.Fits = perf.FitTight // the engine holds requests back until there is room
 		}
@@ -186,6 +198,9 @@ func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk
 		return
 	}
 	ttft := step.Estimate
+	if w.Concurrency > 0 {
+		ttft = p.time(w, rt, pk, FirstToken, Plain, seen).Estimate
+	}
 	tpot := p.time(w, rt, pk, TokenTime, Plain, seen).Estimate
 	inFlight := float64(w.BatchSize)
 	if w.Concurrency > 0 {
@@ -214,19 +229,19 @@ type timed struct {
 func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner, seen *snapshot) timed {
 	in := inputOf(w, rt, pk, q, m)
 	c := &in.Cost
-	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(), basis: perf.BasisPhysical, distance: perf.DistanceFar}
-	mean, low, high := 0.0, math.Log(3), math.Log(3)
+	o := opinion{ln: math.Log(c.Stated), low: math.Log(3), high: math.Log(3), state: NewBoth}
+	basis := perf.BasisPhysical
 	if p.a.Learned != nil {
-		o := p.utilisation(&in, w, seen)
-		mean, low, high, t.basis, t.distance, t.ids = o.mean, o.low, o.high, perf.BasisLearned, distances[o.state], o.ids
+		o, basis = p.opinion(&in, w, rt, q, seen), perf.BasisLearned
 		if len(o.ids) > 0 {
-			t.basis = perf.BasisNeighbour
+			basis = perf.BasisNeighbour
 		}
 	}
-	v := c.Stated * math.Exp(mean)
+	v := math.Exp(o.ln)
+	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(&o.factors), basis: basis, distance: distances[o.state], ids: o.ids}
 	t.Value = math.Max(v, c.Attainable)
-	t.Low = math.Max(math.Min(v*math.Exp(-low), t.Value), c.Attainable)
-	t.High = math.Max(v*math.Exp(high), t.Value)
+	t.Low = math.Max(math.Min(v*math.Exp(-o.low), t.Value), c.Attainable)
+	t.High = math.Max(v*math.Exp(o.high), t.Value)
 	return t
 }
 

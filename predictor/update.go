@@ -16,36 +16,28 @@ type updated struct {
 
 const maxEvidence = 4
 
-// opinion is what is known of ln(time / stated time).
-type opinion struct {
-	mean, variance, low, high float64
-	state                     State
-	ids                       []string
-}
-
-// utilisation is Learned.Utilisation after the operator's measurements. The
-// interval shrinks with the variance that they took away.
-func (p *Predictor) utilisation(in *Input, w perf.Workload, seen *snapshot) opinion {
-	l := p.a.Learned
-	before := 0.0
-	o := opinion{state: l.State(in)}
-	o.mean, before = l.Utilisation(in, StemOf(w.Facts))
-	o.variance = before
+// opinion is Learned.opinion after the operator's measurements. The interval
+// shrinks with the variance that they took away.
+func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity, seen *snapshot) opinion {
+	l, stem := p.a.Learned, StemOf(w.Facts)
+	var ids []string
+	o := l.opinion(in, stem, nil)
+	before, plain := o.variance, o.ln
 	if seen.effects.size > 0 {
-		for t, g := range in.Groups {
+		o = l.opinion(in, stem, func(t int, g uint64) (Effect, bool) {
 			u, ok := seen.effects.get(g)
-			if !ok {
-				continue
+			if ok && near(t) {
+				ids = u.ids
 			}
-			prior := l.effect(t, g)
-			o.mean += float64(u.Mean - prior.Mean)
-			o.variance += float64(u.Variance - prior.Variance)
-			if t >= groupDevice && t != groupDesign && t != groupDesignRuntime { // what is near enough to be named
-				o.ids = u.ids
-			}
-		}
+			return u.Effect, ok
+		})
 	}
-	o.low, o.high = l.Interval(in, before)
+	o.ids = ids
+	o.low, o.high = l.interval(in, o.state, before)
+	if ln, sigma, ok := p.expert(w, rt, q); ok {
+		o.ln += ln - plain
+		o.low, o.high = 1.645*sigma, 1.645*sigma
+	}
 	if o.variance < before {
 		shrink := math.Max(0.2, math.Sqrt(math.Max(o.variance, 0)/before))
 		o.low, o.high = o.low*shrink, o.high*shrink
@@ -53,14 +45,9 @@ func (p *Predictor) utilisation(in *Input, w perf.Workload, seen *snapshot) opin
 	return o
 }
 
-// effect is what training knows of a group: its effect, or that there is none
-// yet.
-func (l *Learned) effect(t int, g uint64) Effect {
-	if e, ok := l.Effects[g]; ok {
-		return e
-	}
-	return Effect{Variance: float32(l.Tau[t] * l.Tau[t])}
-}
+// near reports whether a measurement of the same group is near enough to be
+// named as evidence.
+func near(t int) bool { return t >= groupDevice && t != groupDesign && t != groupDesignRuntime }
 
 // apply lets one observation move the effects of all groups it belongs to: a
 // Kalman update of a sum of independent effects. Each takes the share of the
@@ -80,22 +67,29 @@ func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 			continue
 		}
 		in := inputOf(w, rt, pk, x.of, Plain)
-		p.move(s, &in, w, math.Log(x.value/in.Cost.Stated), o.id)
+		p.move(s, &in, w, rt, x.of, math.Log(x.value), o.id)
 	}
 }
 
-func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, y float64, id string) {
+func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q Quantity, ln float64, id string) {
 	l := p.a.Learned
-	now := p.utilisation(in, w, s)
-	surprise := y - now.mean
+	now := p.opinion(in, w, rt, q, s)
+	surprise := ln - now.ln
+	share := in.Cost.Sensitivity(&now.factors)
 	for t, g := range in.Groups {
 		u, ok := s.effects.get(g)
 		if !ok {
 			u.Effect = l.effect(t, g)
 		}
-		gain := float64(u.Variance) / now.variance
-		u.Mean += float32(gain * surprise)
-		u.Variance -= float32(gain * float64(u.Variance))
+		for k := range NumCoefficients {
+			h := 1.0
+			if k != Common {
+				h = share[k]
+			}
+			gain := h * float64(u.Variance[k]) / now.variance
+			u.Mean[k] += float32(gain * surprise)
+			u.Variance[k] *= float32(math.Max(0, 1-gain*h))
+		}
 		u.ids = append(slices.Clone(u.ids), id)
 		u.ids = u.ids[max(0, len(u.ids)-maxEvidence):]
 		s.effects = s.effects.with(g, u)
@@ -124,14 +118,15 @@ func (p *Predictor) Time(w perf.Workload, q Quantity, m Manner) (Time, error) {
 // Observe applies one observed time that was taken in a certain manner, without
 // the caution that Learn takes.
 func (p *Predictor) Observe(w perf.Workload, q Quantity, m Manner, seconds float64, id string) error {
-	in, err := InputOf(w, q, m)
+	rt, pk, err := usable(&w)
 	if err != nil || p.a.Learned == nil {
 		return err
 	}
+	in := inputOf(w, rt, pk, q, m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := *p.seen.Load()
-	p.move(&s, &in, w, math.Log(seconds/in.Cost.Stated), id)
+	p.move(&s, &in, w, rt, q, math.Log(seconds), id)
 	s.count, s.last = s.count+1, id
 	p.seen.Store(&s)
 	return nil

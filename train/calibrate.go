@@ -25,12 +25,19 @@ func calibrate(l *predictor.Learned, cases []Case, o Options) error {
 	small := o
 	small.Trees, small.Folds, small.Rate, small.Progress = 60, 2, 0.2, nil
 	var all []held
-	const folds = 3
+	splits := []string{"row", "model", "device", "model-device", "source"}
+	folds, total := o.CalibrationFolds, len(splits)*o.CalibrationFolds
+	if o.Brisk { // one fold of each is enough to judge by
+		folds, total = 3, len(splits)
+	}
 	done := 0
-	for _, split := range []string{"row", "model", "device", "model-device", "source"} {
+	for _, split := range splits {
 		holdouts, err := Split(cases, split, folds)
 		if err != nil {
 			return err
+		}
+		if o.Brisk {
+			holdouts = holdouts[:min(1, len(holdouts))]
 		}
 		for _, h := range holdouts {
 			errs, err := errorsOf(cases, h, small)
@@ -40,7 +47,7 @@ func calibrate(l *predictor.Learned, cases []Case, o Options) error {
 			all = append(all, errs...)
 			done++
 			if o.Progress != nil {
-				o.Progress("calibration", min(done, 5*folds), 5*folds)
+				o.Progress("calibration", min(done, total), total)
 			}
 		}
 	}
@@ -54,10 +61,10 @@ func errorsOf(cases []Case, h Holdout, o Options) ([]held, error) {
 	}
 	var out []held
 	for _, p := range Points(pick(cases, h.Test)) {
-		mean, variance := m.Utilisation(&p.In, p.Stem)
-		mean = math.Max(mean, math.Log(p.In.Cost.Attainable/p.In.Cost.Stated))
+		ln, variance := m.Opinion(&p.In, p.Stem)
+		ln = math.Max(ln, math.Log(p.In.Cost.Attainable))
 		s := m.State(&p.In)
-		out = append(out, held{predictor.ScaleInput(&p.In, s, variance), s, p.Y - mean, p.Weight})
+		out = append(out, held{predictor.ScaleInput(&p.In, s, variance), s, p.Y - ln, p.Weight})
 	}
 	return out, nil
 }

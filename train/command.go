@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -31,12 +32,12 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		err = errors.New("no files: name measurement files, or a corpus folder")
 	}
 	if err == nil {
-		err = trainFiles(paths, *out, *calibrated, stdout, stderr)
+		err = trainFiles(f.Args(), paths, *out, *calibrated, stdout, stderr)
 	}
 	return fail(stderr, err)
 }
 
-func trainFiles(paths []string, out string, calibrated bool, stdout, stderr io.Writer) error {
+func trainFiles(args, paths []string, out string, calibrated bool, stdout, stderr io.Writer) error {
 	cat, err := catalog.Load()
 	if err != nil {
 		return err
@@ -45,6 +46,13 @@ func trainFiles(paths []string, out string, calibrated bool, stdout, stderr io.W
 	c, err := Load(cat, paths...)
 	if err != nil {
 		return err
+	}
+	for _, a := range args {
+		if info, err := os.Stat(a); err == nil && info.IsDir() {
+			if err := c.LoadTables(context.Background(), a, cat); err != nil {
+				return err
+			}
+		}
 	}
 	o := DefaultOptions()
 	o.Calibrate, o.Progress = calibrated, progressBar(stderr)
@@ -76,6 +84,7 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	folds := f.Int("folds", 5, "folds of --cv")
 	few := f.Int("few", 0, "with --cv device: measurements of each held-out device that are learned first")
 	artefact := f.String("artefact", "", "judge this artefact instead of the embedded one")
+	bars := f.Bool("bars", false, "cross-validate by all that is to be judged and print the accuracy table (takes half an hour)")
 	limit := f.Int("limit", 12, "sets shown of each kind in the table; 0 = all")
 	f.Usage = usage(f, stderr, "evaluate [flags] FILE|DIR...", "compares predictions with measurement files, which are never training data unless --cv asks")
 	if code, ok := parseFlags(f, args); !ok {
@@ -87,6 +96,9 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		return fail(stderr, err)
+	}
+	if *bars {
+		return fail(stderr, barsOf(paths, *folds, stdout, stderr))
 	}
 	results, columns, err := evaluateFiles(paths, *artefact, *cv, *folds, *few, stderr)
 	if err != nil {
@@ -135,7 +147,9 @@ func evaluateFiles(paths []string, artefact, cv string, folds, few int, stderr i
 		}
 	}
 	if cv != "" {
-		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, DefaultOptions(), progressBar(stderr))
+		opt := DefaultOptions()
+		opt.Brisk = true
+		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, opt, progressBar(stderr))
 		return results, columns, err
 	}
 	p, err := predictor.Default()

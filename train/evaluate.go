@@ -99,6 +99,27 @@ func statedValue(r *Row) float64 {
 	return r.MemoryMB
 }
 
+// Fitting is how many of the cases, all of which ran, are said to fit or to be
+// tight, and how many were asked: rows with a memory figure, and rows of
+// language models.
+func Fitting(p *predictor.Predictor, cases []Case) (fit, asked int) {
+	for i := range cases {
+		k := &cases[i]
+		if k.Reason != "" || k.Row.MemoryMB == 0 && k.Row.Family != "text_generation" {
+			continue
+		}
+		out, err := p.Predict(k.W)
+		if err != nil {
+			continue
+		}
+		asked++
+		if out.Fits != perf.FitNo {
+			fit++
+		}
+	}
+	return fit, asked
+}
+
 // CrossValidate trains without each fold and judges on it. With few > 0, each
 // held-out device gives that many measurements first, which are learned the way
 // the product learns and not judged.
@@ -118,11 +139,18 @@ func CrossValidate(c *Corpus, split string, folds, few int, o Options, progress 
 		}
 		test := pick(c.Cases, h.Test)
 		if few == 0 {
-			out = append(out, Evaluate(predictor.NewFrom(a, h.Name), test, nil)...)
+			p, err := predictor.NewFrom(a, h.Name)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, Evaluate(p, test, nil)...)
 			continue
 		}
 		for _, group := range byDevice(test) {
-			p := predictor.NewFrom(a, h.Name)
+			p, err := predictor.NewFrom(a, h.Name)
+			if err != nil {
+				return nil, err
+			}
 			shown, judged := choose(group, few)
 			for _, k := range shown {
 				for _, v := range primary(k.Views) {

@@ -14,7 +14,7 @@ import (
 type Point struct {
 	In     predictor.Input
 	Stem   string
-	Y      float64 // ln(time / stated time), median of the repeats
+	Y      float64 // ln(time), median of the repeats
 	Weight float64
 	Case   *Case // the first of them
 	Of     predictor.Quantity
@@ -28,13 +28,15 @@ type Options struct {
 	MinChild            float64
 	Monotone            bool
 	Calibrate           bool
+	CalibrationFolds    int
+	Brisk               bool // calibrate on a third of the folds: for cross-validation
 	Sweeps              int
 	Progress            func(stage string, done, total int)
 }
 
 // DefaultOptions are those of the embedded artefact.
 func DefaultOptions() Options {
-	return Options{Folds: 4, Trees: 150, Depth: 7, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, Monotone: true, Calibrate: true, Sweeps: 25}
+	return Options{Folds: 4, Trees: 150, Depth: 7, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, Monotone: true, Calibrate: true, CalibrationFolds: 3, Sweeps: 25}
 }
 
 // Points makes training examples of cases: one for each quantity of each
@@ -69,7 +71,7 @@ func Points(cases []Case) []Point {
 				ys = append(ys, nil)
 				groups[k.Group]++
 			}
-			if y := math.Log(v.Latent(v.Actual) / pts[j].In.Cost.Stated); y-y == 0 {
+			if y := math.Log(v.Latent(v.Actual)); y-y == 0 {
 				ys[j] = append(ys[j], y)
 			}
 		}
@@ -98,114 +100,62 @@ func primary(views []View) []View {
 	return out
 }
 
-// FitLearned fits the end-to-end model.
+// FitLearned fits the end-to-end model in three steps: the effects of runtimes
+// and devices on the stated time, so that trees need not learn devices by
+// heart; trees, in folds of whole designs, on what those leave; and all
+// effects, designs' included, on what trees leave that have not seen the
+// design.
 func FitLearned(pts []Point, o Options) (*predictor.Learned, error) {
 	l := &predictor.Learned{}
-	mono := make([]int, len(predictor.Features))
-	for i, f := range predictor.Features {
-		mono[i] = f.Monotone
-	}
-	fold := make([]int, len(pts))
+	stated, designs := make([]float64, len(pts)), make([]int, len(pts))
 	for i := range pts {
-		fold[i] = predictor.Fold(pts[i].Stem, o.Folds)
+		stated[i] = pts[i].Y - math.Log(pts[i].In.Cost.Stated)
+		designs[i] = predictor.Fold(pts[i].Stem, o.Folds)
 	}
-	residual := make([]float64, len(pts))
-	for k := range o.Folds {
+	e := newEffects(pts, stated)
+	e.sweeps(o.Sweeps/2, predictor.DesignGroups)
+	var err error
+	if l.Folds, err = fitTrees(pts, e.left, designs, o.Folds, o); err != nil {
+		return nil, err
+	}
+	for i := range pts {
+		e.residual[i] -= l.Trees(&pts[i].In, pts[i].Stem)
+	}
+	e.relinearise()
+	e.sweeps(o.Sweeps, groupKinds)
+	e.into(l)
+	return l, nil
+}
+
+// fitTrees fits one model to all points but each fold's own.
+func fitTrees(pts []Point, target []float64, fold []int, folds int, o Options) ([]*boost.Model, error) {
+	var mono []int
+	if o.Monotone {
+		for _, f := range predictor.Features {
+			mono = append(mono, f.Monotone)
+		}
+	}
+	var models []*boost.Model
+	for k := range folds {
 		var x [][]float64
 		var y, w []float64
 		for i := range pts {
 			if fold[i] != k {
-				x, y, w = append(x, pts[i].In.X), append(y, pts[i].Y), append(w, pts[i].Weight)
+				x, y, w = append(x, pts[i].In.X), append(y, target[i]), append(w, pts[i].Weight)
 			}
 		}
-		b := boost.Options{Loss: boost.Absolute, Trees: o.Trees, MaxDepth: o.Depth, LearningRate: o.Rate, Bins: 127,
-			Columns: o.Columns, Rows: o.Rows, MinChildWeight: o.MinChild, Seed: uint64(k + 1), Threads: runtime.GOMAXPROCS(0)}
-		if o.Monotone {
-			b.Monotone = mono
+		if len(x) == 0 { // one device or design alone
+			x, y, w = [][]float64{pts[0].In.X}, []float64{0}, []float64{1}
 		}
-		m, err := boost.Fit(x, y, w, b)
+		m, err := boost.Fit(x, y, w, boost.Options{Loss: boost.Absolute, Trees: o.Trees, MaxDepth: o.Depth, LearningRate: o.Rate, Bins: 127,
+			Columns: o.Columns, Rows: o.Rows, MinChildWeight: o.MinChild, Seed: uint64(k + 1), Threads: runtime.GOMAXPROCS(0), Monotone: mono})
 		if err != nil {
 			return nil, err
 		}
-		l.Folds = append(l.Folds, m)
-		for i := range pts {
-			if fold[i] == k {
-				residual[i] = pts[i].Y - m.Predict(pts[i].In.X)
-			}
-		}
+		models = append(models, m)
 		if o.Progress != nil {
-			o.Progress("trees", k+1, o.Folds)
+			o.Progress("trees", k+1, folds)
 		}
 	}
-	fitEffects(l, pts, residual, o)
-	return l, nil
-}
-
-// fitEffects fits additive effects of all groups to the residuals of trees
-// that have not seen the design: a Gauss-Seidel sweep over the ridge equations
-// of a crossed random-effects model, with variance components re-estimated by
-// expectation-maximisation in between, and weights that bound the pull of
-// outliers (Huber).
-func fitEffects(l *predictor.Learned, pts []Point, residual []float64, o Options) {
-	const kinds = predictor.NumGroups
-	var index [kinds]map[uint64]int
-	of := make([][kinds]int32, len(pts))
-	var mean, variance [kinds][]float64
-	for t := range kinds {
-		index[t] = map[uint64]int{}
-		for i := range pts {
-			g := pts[i].In.Groups[t]
-			j, ok := index[t][g]
-			if !ok {
-				j = len(index[t])
-				index[t][g] = j
-			}
-			of[i][t] = int32(j)
-		}
-		mean[t], variance[t] = make([]float64, len(index[t])), make([]float64, len(index[t]))
-		l.Tau[t] = 0.15
-	}
-	left := slices.Clone(residual)
-	w := make([]float64, len(pts))
-	sigma := 0.2
-	for range o.Sweeps {
-		abs := make([]float64, len(pts))
-		for i, r := range left {
-			abs[i] = math.Abs(r)
-		}
-		sigma = math.Max(0.02, 1.48*med(abs))
-		for i := range pts {
-			w[i] = pts[i].Weight * math.Min(1, 1.5*sigma/math.Max(abs[i], 1e-9))
-		}
-		for t := range kinds {
-			n := len(mean[t])
-			sum, weight := make([]float64, n), make([]float64, n)
-			for i := range pts {
-				j := of[i][t]
-				sum[j] += w[i] * (left[i] + mean[t][j])
-				weight[j] += w[i]
-			}
-			lambda := sigma * sigma / (l.Tau[t] * l.Tau[t])
-			tau := 0.0
-			next := make([]float64, n)
-			for j := range n {
-				next[j] = sum[j] / (weight[j] + lambda)
-				variance[t][j] = sigma * sigma / (weight[j] + lambda)
-				tau += next[j]*next[j] + variance[t][j]
-			}
-			for i := range pts {
-				j := of[i][t]
-				left[i] += mean[t][j] - next[j]
-			}
-			mean[t] = next
-			l.Tau[t] = math.Max(0.005, math.Sqrt(tau/float64(n)))
-		}
-	}
-	l.Noise = sigma
-	l.Effects = map[uint64]predictor.Effect{}
-	for t := range kinds {
-		for g, j := range index[t] {
-			l.Effects[g] = predictor.Effect{Mean: float32(mean[t][j]), Variance: float32(variance[t][j])}
-		}
-	}
+	return models, nil
 }

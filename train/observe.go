@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,6 +103,11 @@ func (o *Observer) Observe(r *Row) Case {
 		k.Reason = strings.TrimPrefix(k.Reason+"; no facts of the model", "; ")
 	}
 	k.Stem = strings.ToLower(r.Model)
+	if m != nil && strings.HasPrefix(r.Model, "mlperf/3d-unet") && slices.Contains([]string{"v0.7", "v1.0", "v1.1"}, r.say("round")) {
+		brats := *m // until v1.1 the name stood for BraTS at 224x224x160, later for windows of KiTS19
+		brats.MACs, brats.Stem, brats.Activations = 1629e9, "3d-unet-brats", 0
+		m = &brats
+	}
 	if m != nil {
 		k.Stem = predictor.StemOf(m)
 	}
@@ -133,7 +139,10 @@ func (k *Case) workload(size int) {
 		w.Devices *= n
 	}
 	generates := w.Facts.Generates() && w.Facts.Text()
-	w.Runtime, w.RuntimeVersion = software(r.Framework, &w.Config, generates)
+	w.Runtime, w.RuntimeVersion = software(k.words(), &w.Config, generates)
+	if w.Platform == perf.CPU && (w.Runtime == "tflite" || w.Runtime == "armnn") {
+		w.Devices = 1 // one process, however many clusters of cores the host has
+	}
 	k.computeUnit()
 	w.Unknown.Runtime = w.Runtime == ""
 	w.Precision = format(r)
@@ -173,6 +182,20 @@ func (k *Case) workload(size int) {
 	}
 }
 
+// words are what a row says of its software. Automated submissions name their
+// systems after it ("...-armnn_tflite-v22.11-using_neon", "...-tflite-vmaster-..."),
+// which holds where the framework's column was filled in for another run.
+func (k *Case) words() string {
+	system := k.Row.say("system")
+	if i := strings.Index(system, "armnn_tflite-v"); i >= 0 {
+		return "armnn " + system[i+len("armnn_tflite-"):]
+	}
+	if i := strings.Index(system, "-cpu-tflite-v"); i >= 0 {
+		return "tflite " + system[i+len("-cpu-tflite-"):]
+	}
+	return k.Row.Framework
+}
+
 // computeUnit tells runs on the CPU or GPU of a mobile chip from those on its
 // neural processor: they are other runtimes.
 func (k *Case) computeUnit() {
@@ -202,8 +225,9 @@ func (k *Case) manner() {
 		k.Manner = predictor.Clients
 	case k.Manner == predictor.Plain && strings.Contains(r.say("latency_is"), "host-to-device"):
 		k.Manner = predictor.Copied
-	case strings.Contains(r.Framework, "live preprocessing"):
-		k.Manner = predictor.Live
+	}
+	if strings.Contains(r.Framework, "live preprocessing") || strings.Contains(r.say("system"), "with_live_preproc") {
+		k.Manner |= predictor.Live
 	}
 }
 
@@ -215,7 +239,7 @@ func (k *Case) batch() {
 	switch {
 	case r.num("batch_per_gpu") > 0:
 		b = int(r.num("batch_per_gpu"))
-	case b > 0 && w.Devices > 1 && k.Manner == predictor.Plain && k.splitBatch():
+	case b > 0 && w.Devices > 1 && k.Manner != predictor.Single && k.Manner != predictor.Multi && k.splitBatch():
 		b = max(1, b/w.Devices)
 	}
 	if r.num("tpot_ms") > 0 { // a serving engine's batch is what is in flight
@@ -226,7 +250,7 @@ func (k *Case) batch() {
 	}
 	if b == 0 {
 		w.Unknown.Batch = true
-		b = usualBatch(w, k.Manner)
+		b = usualBatch(w, k.Manner&^predictor.Live)
 	}
 	w.BatchSize = b
 }
@@ -244,10 +268,12 @@ func usualBatch(w *perf.Workload, m predictor.Manner) int {
 	switch {
 	case m == predictor.Multi:
 		return 8
-	case m == predictor.Single || m == predictor.Live:
+	case m == predictor.Single:
 		return 1
 	case w.Runtime == "tflite" || w.Runtime == "armnn":
 		return 1
+	case accelerator && w.Facts.Generates() && w.Facts.Text() && (m == predictor.Offline || m == predictor.Server):
+		return 512
 	case accelerator && (m == predictor.Offline || m == predictor.Server):
 		return 64
 	case accelerator || w.Mode == perf.Training:
@@ -277,13 +303,14 @@ func (k *Case) sequence(generates bool) {
 	}
 }
 
-// samples are the mean lengths of MLPerf's text samples: SQuAD padded to 384,
-// CNN/DailyMail, OpenOrca, and the mixed set of Mixtral.
+// samples are the mean lengths of MLPerf's text samples: SQuAD (at most 384,
+// 178 in the mean, which engines without padding compute), CNN/DailyMail,
+// OpenOrca, and the mixed set of Mixtral.
 var samples = []struct {
 	name    string
 	in, out int
 }{
-	{"bert", 384, 0}, {"gptj", 1919, 69}, {"gpt-j", 1919, 69}, {"llama2-70b", 294, 294}, {"mixtral", 330, 145},
+	{"bert", 178, 0}, {"gptj", 1919, 69}, {"gpt-j", 1919, 69}, {"llama2-70b", 294, 294}, {"mixtral", 330, 145},
 	{"llama3.1-405b", 9428, 684}, {"llama3.1-8b", 778, 73},
 }
 
@@ -350,7 +377,7 @@ func (k *Case) views() {
 	case w.Facts.Generates() && w.OutputLength > 0 && w.Mode == perf.Inference:
 		w.Concurrency = 0
 		add("throughput", r.Throughput, predictor.RequestTime, b*copies, true)
-		if k.Manner == predictor.Plain || k.Manner == predictor.Single {
+		if k.Manner == predictor.Plain || k.Manner == predictor.Single { // a mean or percentile of requests one at a time
 			add("latency", r.LatencyMs, predictor.RequestTime, 1e3, false)
 		}
 	case strings.HasPrefix(unit, "audio"):
@@ -363,9 +390,23 @@ func (k *Case) views() {
 		add("throughput", r.Throughput, predictor.StepTime, b*copies, true)
 		add("latency", r.LatencyMs, predictor.StepTime, 1e3, false)
 	}
-	if !strings.Contains(r.say("memory_is"), "estimated") {
-		add("memory", r.MemoryMB, predictor.Memory, 1e-6, false)
+	if k.memoryMeans() {
+		perDevice := 1.0
+		if w.TensorParallel > 1 && !strings.Contains(r.say("memory_is"), "per GPU") {
+			perDevice = float64(w.TensorParallel) // tables of one process over several cards add them up
+		}
+		add("memory", r.MemoryMB, predictor.Memory, 1e-6*perDevice, false)
 	}
+}
+
+// memoryMeans reports whether a row's memory is what the workload needs: not
+// an estimate of the host's side, not a pool that an engine takes whatever it
+// needs, not a fine-tuning of a few adapter weights.
+func (k *Case) memoryMeans() bool {
+	rt := predictor.RuntimeNamed(k.W.Runtime)
+	method := strings.ToLower(k.Row.say("method"))
+	return !strings.Contains(k.Row.say("memory_is"), "estimated") && (rt == nil || !rt.Serves) &&
+		!strings.Contains(method, "lora") && !strings.Contains(method, "adapter")
 }
 
 // generation is tokens per second without a stated phase: output tokens over
@@ -400,7 +441,11 @@ func groupOf(k *Case) string {
 		device = w.Hardware.Name
 	}
 	runtime := w.Runtime
-	parts := []string{k.Stem, device, r.Platform, runtime, string(w.Precision), r.Mode, strconv.Itoa(int(r.Batch)),
+	work := "" // one design has several input sizes
+	if m := w.Facts; m != nil {
+		work = strconv.FormatFloat(m.MACs, 'g', 3, 64) + " " + strconv.FormatFloat(m.Params, 'g', 2, 64)
+	}
+	parts := []string{k.Stem, work, device, r.Platform, runtime, string(w.Precision), r.Mode, strconv.Itoa(int(r.Batch)),
 		strconv.Itoa(int(r.SequenceIn)), strconv.Itoa(int(r.SequenceOut)), r.ImageSize, r.say("phase"), strconv.Itoa(int(k.Manner)),
 		strconv.Itoa(int(r.num("concurrency"))), strconv.Itoa(w.TensorParallel)}
 	return strings.Join(parts, "|")

@@ -23,7 +23,7 @@ func ServingRows(cases []Case) []serving.Row {
 	var rows []serving.Row
 	for i := range cases {
 		k := &cases[i]
-		if k.Reason != "" || !Serves(k.W) {
+		if k.Reason != "" || !predictor.Serves(k.W) {
 			continue
 		}
 		curve := CurveOf(k)
@@ -87,13 +87,6 @@ func AskServing(k *Case, v View) (Ask, bool) {
 		return a, false
 	}
 	return a, true
-}
-
-// Serves reports whether a workload is one that the serving model answers:
-// inference of a decoder that makes text.
-func Serves(w perf.Workload) bool {
-	m := w.Facts
-	return w.Mode == perf.Inference && m.Text() && m.Generates() && (m.Kind == "decoder" || m.Kind == "") && w.Hardware.MemoryBandwidth > 0
 }
 
 // CurveOf names what a case shares with those that differ from it in load

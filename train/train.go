@@ -2,17 +2,25 @@ package train
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/perfcast/perfcast/catalog"
+	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
+	"github.com/perfcast/perfcast/predictor/kernel"
+	"github.com/perfcast/perfcast/predictor/serving"
 )
 
 // Corpus is what an artefact is trained on.
 type Corpus struct {
-	Cases []Case
+	Cases      []Case
+	Operations []kernel.Row        // single operations; may be empty
+	Kernels    []serving.KernelRow // serving engines' kernels; may be empty
 }
 
 // Load reads and understands measurement files.
@@ -29,6 +37,30 @@ func Load(c *catalog.Catalog, paths ...string) (*Corpus, error) {
 		}
 	}
 	return &corpus, nil
+}
+
+// LoadTables adds what a corpus folder holds besides measurements: its table of
+// operations and its kernel tables (parquet), where it has them.
+func (c *Corpus) LoadTables(ctx context.Context, dir string, cat *catalog.Catalog) error {
+	if _, err := os.Stat(filepath.Join(dir, "operations.csv.gz")); err != nil {
+		return nil
+	}
+	rows, err := Operations(ctx, dir, cat)
+	if err != nil {
+		return err
+	}
+	c.Operations = append(c.Operations, rows...)
+	find := func(name string) *perf.Device {
+		for _, p := range []perf.Platform{perf.CUDA, perf.ROCm, "xpu"} {
+			if d, err := cat.Device(name, p); err == nil && d.Name == name {
+				return d
+			}
+		}
+		return nil
+	}
+	kernels, err := ReadServingKernels(ctx, filepath.Join(dir, "serving_ops"), find)
+	c.Kernels = append(c.Kernels, kernels...)
+	return err
 }
 
 // Train fits an artefact. The same corpus and options give the same bytes.
@@ -48,7 +80,28 @@ func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
 		}
 	}
 	prune(l, pts)
-	return &predictor.Artefact{Learned: l, Provenance: provenance(c.Cases)}, nil
+	a := &predictor.Artefact{Learned: l, Provenance: provenance(c.Cases)}
+	stage := func(name string) func(done, total int) {
+		if o.Progress == nil {
+			return nil
+		}
+		return func(done, total int) { o.Progress(name, done, total) }
+	}
+	if rows := ServingRows(screened); len(rows) > 0 {
+		m, err := serving.Fit(rows, c.Kernels, serving.Options{Progress: stage("serving")})
+		if err != nil {
+			return nil, fmt.Errorf("serving: %w", err)
+		}
+		a.Serving = m.Encode()
+	}
+	if len(c.Operations) > 0 {
+		m, err := kernel.Fit(c.Operations, stage("operations"))
+		if err != nil {
+			return nil, fmt.Errorf("operations: %w", err)
+		}
+		a.Kernel = m.Encode()
+	}
+	return a, nil
 }
 
 // screen leaves out what cannot be true: steps at less than half the

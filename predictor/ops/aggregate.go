@@ -61,7 +61,7 @@ func Depth(w perf.Workload, s Size) float64 {
 
 func appendAggregate(list []Op, w perf.Workload, s Step) []Op {
 	z := SizeOf(w)
-	width := Widths(w.Precision)
+	width := WidthsOf(w.Facts, w.Precision)
 	b, tp := float64(s.Batch), float64(max(1, w.TensorParallel))
 	read := z.Params
 	if w.Facts.Text() || w.Facts.Generates() {
@@ -71,6 +71,12 @@ func appendAggregate(list []Op, w perf.Workload, s Step) []Op {
 		if a := w.Facts.ActiveParams; a > 0 && a < z.Params { // of a mixture's experts those that some token chooses
 			read *= 1 - math.Pow(1-a/z.Params, b*float64(s.Tokens))
 		}
+	}
+	// A weight that is read takes part in at least one multiplication: the rest
+	// are embedding tables, of which a sample looks up a few rows.
+	read = math.Min(read, z.MACs*b)
+	if w.Facts.Family == "recommendation" || w.Facts.Kind == "dlrm" || w.Facts.Kind == "mlp" {
+		read = math.Min(read, 1e7) // the dense layers
 	}
 	weights := read * width.Weight
 	return append(list, Op{

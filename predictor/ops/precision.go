@@ -39,3 +39,13 @@ func Widths(p perf.Precision) Width {
 	}
 	return Width{4, 4, 4}
 }
+
+// WidthsOf is Widths for a model. gpt-oss is published with its experts, nearly
+// all of its weights, in 4 bits (MXFP4), which 16-bit exports keep.
+func WidthsOf(m *perf.Model, p perf.Precision) Width {
+	w := Widths(p)
+	if m.Architecture == "gpt_oss" && w.Weight > 0.6 && p != perf.FP32 && p != perf.FP64 {
+		w.Weight = 0.6
+	}
+	return w
+}

@@ -16,7 +16,7 @@ type builder struct {
 
 func appendTransformer(list []Op, w perf.Workload, s Step) []Op {
 	m := w.Facts
-	b := builder{list: list, m: m, s: s, width: Widths(w.Precision), tp: max(1, w.TensorParallel)}
+	b := builder{list: list, m: m, s: s, width: WidthsOf(w.Facts, w.Precision), tp: max(1, w.TensorParallel)}
 	b.layers, b.rows, b.context = float64(m.Layers), s.Batch*s.Tokens, s.Context+s.Tokens
 	two := m.Kind == "encoder-decoder" || m.Kind == "vision-encoder-decoder"
 	switch {

@@ -1,0 +1,294 @@
+package train
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/perfcast/perfcast/catalog"
+	"github.com/perfcast/perfcast/predictor"
+)
+
+// The synthetic set: models and devices of the catalogue, whose times follow
+// the stated cost, a factor of each device and of each design, and noise.
+const noise = 0.10 // standard deviation of ln(time)
+
+var syntheticDevices = []string{"NVIDIA GeForce RTX 3090", "NVIDIA GeForce RTX 4090", "NVIDIA A100 SXM 80GB", "NVIDIA H100 SXM 80GB", "NVIDIA T4",
+	"NVIDIA L4", "NVIDIA A10", "NVIDIA A30", "NVIDIA L40S", "NVIDIA Tesla V100 SXM2 16GB"}
+
+func mustCatalog(t testing.TB) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// synthetic makes n rows. Effects are drawn from the seed, so that two sets of
+// one seed differ in nothing.
+func synthetic(t testing.TB, seed uint64, n int) []Case {
+	t.Helper()
+	c := mustCatalog(t)
+	o := NewObserver(c)
+	r := rand.New(rand.NewPCG(seed, 1))
+	var models []string
+	for _, m := range c.Models() {
+		if strings.HasPrefix(m.Name, "timm/") && m.MACs > 1e8 && m.Activations > 0 && (len(models) == 0 || models[len(models)-1] != m.Name) {
+			models = append(models, m.Name)
+		}
+	}
+	r.Shuffle(len(models), func(i, j int) { models[i], models[j] = models[j], models[i] })
+	models = models[:60]
+	device, design := map[string]float64{}, map[string]float64{}
+	for _, d := range syntheticDevices {
+		device[d] = 0.2 * r.NormFloat64()
+	}
+	for _, m := range models {
+		design[m] = 0.2 * r.NormFloat64()
+	}
+	var cases []Case
+	for range n {
+		m, d := models[r.IntN(len(models))], syntheticDevices[r.IntN(len(syntheticDevices))]
+		row := &Row{Source: fmt.Sprintf("lab-%d", r.IntN(5)), Model: m, Family: "vision", Platform: "cuda", Device: d, Devices: 1,
+			Framework: "pytorch 2.4.0 eager", Precision: "amp", Mode: "inference", Batch: float64(int(1) << r.IntN(9)), LatencyMs: 1}
+		k := o.Observe(row)
+		if k.Reason != "" {
+			t.Fatalf("%s on %s: %s", m, d, k.Reason)
+		}
+		in, err := predictor.InputOf(k.W, predictor.StepTime, k.Manner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row.LatencyMs = 1e3 * in.Cost.Stated * math.Exp(device[d]+design[m]+noise*r.NormFloat64())
+		cases = append(cases, o.Observe(row))
+	}
+	return cases
+}
+
+func quick() Options {
+	o := DefaultOptions()
+	o.Trees, o.Folds, o.Sweeps, o.CalibrationFolds = 30, 2, 10, 2
+	return o
+}
+
+func TestTrainingIsDeterministic(t *testing.T) {
+	var first []byte
+	for range 2 {
+		a, err := Train(&Corpus{Cases: synthetic(t, 1, 800)}, quick())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := a.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = b
+		} else if !bytes.Equal(first, b) {
+			t.Fatal("two trainings on the same data gave different bytes")
+		}
+	}
+	if _, err := predictor.New(first); err != nil {
+		t.Errorf("the artefact does not read back: %v", err)
+	}
+}
+
+// On data of known noise the interval covers what it says, on rows, designs
+// and devices never seen, and is not much wider than it need be.
+func TestIntervalsCover(t *testing.T) {
+	c := &Corpus{Cases: synthetic(t, 2, 4000)}
+	for _, split := range []string{"row", "model", "device"} {
+		results, err := CrossValidate(c, split, 2, 0, quick(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := Summarise(split, results)
+		t.Logf("%s: median error %.1f %%, coverage %.1f %%, width x%.2f, %.2f of an oracle's", split, s.Median, 100*s.Coverage, s.Width, s.Excess)
+		if s.Coverage < 0.80 || s.Coverage > 0.985 {
+			t.Errorf("%s: the 90 %% interval covers %.1f %%", split, 100*s.Coverage)
+		}
+		if s.Excess > 2.5 {
+			t.Errorf("%s: the interval is %.2f times as wide as an oracle's", split, s.Excess)
+		}
+	}
+}
+
+// On rows of known designs and devices little more than the noise is left.
+func TestEffectsAreFound(t *testing.T) {
+	results, err := CrossValidate(&Corpus{Cases: synthetic(t, 3, 4000)}, "row", 2, 0, quick(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Summarise("row", results)
+	floor := 100 * 0.6745 * noise // median |error| of the noise itself
+	if s.Median > 1.35*floor {
+		t.Errorf("median error %.1f %%, the noise alone %.1f %%", s.Median, floor)
+	}
+}
+
+// Ten measurements of a new device make its answers better.
+func TestFewMeasurementsHelp(t *testing.T) {
+	c := &Corpus{Cases: synthetic(t, 4, 3000)}
+	o := quick()
+	o.Calibrate = false
+	var median [2]float64
+	for i, few := range []int{0, 10} {
+		results, err := CrossValidate(c, "device", 5, few, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		median[i] = Summarise("device", results).Median
+	}
+	t.Logf("median error %.1f %%, after ten measurements %.1f %%", median[0], median[1])
+	if median[1] > 0.8*median[0] {
+		t.Errorf("median error %.1f %% without, %.1f %% with ten measurements", median[0], median[1])
+	}
+}
+
+// Near-repeats never stand on both sides of a split, and a planted one is
+// caught.
+func TestSplitsDoNotLeak(t *testing.T) {
+	cases := synthetic(t, 5, 600)
+	repeat := *cases[0].Row // the same configuration, timed again by somebody else in another version
+	repeat.Source, repeat.Framework, repeat.LatencyMs = "somebody/else", "pytorch 2.5.1 eager", repeat.LatencyMs*1.01
+	cases = append(cases, NewObserver(mustCatalog(t)).Observe(&repeat))
+	planted := len(cases) - 1
+	if cases[planted].Group != cases[0].Group {
+		t.Fatal("the repeat is not recognised as one")
+	}
+	shared := map[string]func(k *Case) string{
+		"row": func(k *Case) string { return k.Group }, "model": func(k *Case) string { return k.Stem },
+		"device": deviceKey, "source": func(k *Case) string { return sourceKey(k.Row) },
+	}
+	for split, key := range shared {
+		holdouts, err := Split(cases, split, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tested := 0
+		for _, h := range holdouts {
+			trained := map[string]bool{}
+			for _, i := range h.Train {
+				trained[key(&cases[i])] = true
+			}
+			for _, i := range h.Test {
+				if trained[key(&cases[i])] {
+					t.Fatalf("%s: %q is on both sides", h.Name, key(&cases[i]))
+				}
+			}
+			tested += len(h.Test)
+			if split != "source" && slices.Contains(h.Test, 0) != slices.Contains(h.Test, planted) {
+				t.Errorf("%s: the planted repeat is apart from its original", h.Name)
+			}
+		}
+		if tested != len(cases) {
+			t.Errorf("%s: %d of %d cases are judged", split, tested, len(cases))
+		}
+	}
+}
+
+// Both-unseen folds share neither designs nor devices.
+func TestModelDeviceSplit(t *testing.T) {
+	cases := synthetic(t, 6, 600)
+	holdouts, err := Split(cases, "model-device", 2)
+	if err != nil || len(holdouts) == 0 {
+		t.Fatal(holdouts, err)
+	}
+	for _, h := range holdouts {
+		stems, devices := map[string]bool{}, map[string]bool{}
+		for _, i := range h.Train {
+			stems[cases[i].Stem], devices[deviceKey(&cases[i])] = true, true
+		}
+		for _, i := range h.Test {
+			if stems[cases[i].Stem] || devices[deviceKey(&cases[i])] {
+				t.Fatalf("%s: %s on %s is known", h.Name, cases[i].Stem, deviceKey(&cases[i]))
+			}
+		}
+	}
+}
+
+const table = `source,source_path,source_commit,license,model_name,model_family,task,hardware_platform,hardware_name,num_devices,framework,precision,mode,batch_size,sequence_length_in,sequence_length_out,image_size,params_m,gmacs,macts_m,throughput,throughput_unit,latency_ms,memory_mb,extra
+lab,a.csv,1,MIT,timm/resnet50,vision,,cuda,NVIDIA A100 SXM 80GB,1,pytorch 2.4.0 eager,amp,inference,256,,,224,,,,2500,samples/s,102.4,,"{""layout"": ""nhwc""}"
+lab,a.csv,1,MIT,no such model,vision,,cuda,NVIDIA A100 SXM 80GB,1,pytorch 2.4.0 eager,amp,inference,256,,,224,,,,2500,samples/s,102.4,,
+lab,a.csv,1,MIT,timm/resnet50,vision,,cuda,no such device,1,pytorch 2.4.0 eager,,inference,,,,224,,,,2500,samples/s,102.4,,
+`
+
+func TestReadAndObserve(t *testing.T) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write([]byte(table)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"plain": []byte(table), "gzip": zipped.Bytes()} {
+		f, err := Read(bytes.NewReader(b))
+		if err != nil || len(f.Rows) != 3 {
+			t.Fatalf("%s: %d rows, %v", name, len(f.Rows), err)
+		}
+		o := NewObserver(mustCatalog(t))
+		k := o.Observe(f.Rows[0])
+		if k.Reason != "" || k.W.Runtime != "pytorch-eager" || k.W.RuntimeVersion != "2.4.0" || k.W.Layout != "nhwc" || k.W.BatchSize != 256 {
+			t.Errorf("%s: %q %+v", name, k.Reason, k.W.Config)
+		}
+		if len(k.Views) != 2 || math.Abs(k.Views[0].Latent(2500)-0.1024) > 1e-9 || math.Abs(k.Views[1].Latent(102.4)-0.1024) > 1e-9 {
+			t.Errorf("%s: views %+v", name, k.Views)
+		}
+		for i, want := range []string{"no facts of the model", "no facts of the device"} {
+			if got := o.Observe(f.Rows[i+1]).Reason; got != want {
+				t.Errorf("%s: reason %q, want %q", name, got, want)
+			}
+		}
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for name, s := range map[string]string{
+		"empty":      "",
+		"no columns": "a,b\n1,2\n",
+		"no number":  strings.Replace(table, ",2500,", ",fast,", 1),
+		"bad extra":  strings.Replace(table, `"{""layout"": ""nhwc""}"`, "{", 1),
+	} {
+		if _, err := Read(strings.NewReader(s)); err == nil {
+			t.Errorf("%s: read", name)
+		}
+	}
+}
+
+// Every row of a file comes back, answered or with a reason.
+func TestWriteRows(t *testing.T) {
+	f, err := Read(strings.NewReader(table))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := NewObserver(mustCatalog(t))
+	var cases []Case
+	for _, r := range f.Rows {
+		cases = append(cases, o.Observe(r))
+	}
+	p, err := predictor.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := WriteRows(&out, f.Columns, Evaluate(p, cases, nil)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 1+2+1+1 || !strings.HasSuffix(lines[0], "extra,metric,actual,predicted,low,high,answered,reason,model_version,basis") {
+		t.Fatalf("%s", out.String())
+	}
+	if !strings.Contains(lines[1], ",throughput,2500,") || !strings.Contains(lines[1], ",true,,"+p.Version()+",learned") {
+		t.Errorf("%s", lines[1])
+	}
+	if !strings.Contains(lines[3], ",false,no facts of the model,") {
+		t.Errorf("%s", lines[3])
+	}
+}

@@ -48,12 +48,6 @@ pretrain: ## rebuild the embedded artefact from the corpus: the same bytes
 	$(GO) run . train --out predictor/artefact.bin $(CORPUS)
 
 accuracy: build ## the README's accuracy table, by cross-validation on the corpus
-	sh bench/accuracy.sh $(BIN) $(CORPUS)
+	./$(BIN) evaluate --bars --folds 3 $(CORPUS)
 
 clean: ; rm -rf bin web/assets/*.js web/assets/*.css .venv
-
-pretrain: ## rebuild the embedded artefact from the corpus: the same bytes
-	$(GO) run . train --out predictor/artefact.bin $(CORPUS)
-
-accuracy: ## the README's accuracy table, by cross-validation: half an hour
-	$(GO) run . evaluate --bars $(CORPUS)

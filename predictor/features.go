@@ -166,6 +166,10 @@ func requestCost(w perf.Workload, rt *Runtime, pk Peak) Cost {
 	return c
 }
 
+// unknownFact stands for the logarithm of what is not known: below that of
+// anything that is.
+const unknownFact = -60
+
 func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner, c *Cost) []float64 {
 	d, f := w.Hardware, w.Facts
 	flag := func(b bool) float64 {
@@ -175,8 +179,8 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 		return 0
 	}
 	ln := func(v float64) float64 {
-		if v <= 0 || math.IsInf(v, 0) {
-			return math.NaN()
+		if !(v > 0) || math.IsInf(v, 0) {
+			return unknownFact
 		}
 		return math.Log(v)
 	}
@@ -239,12 +243,12 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 	)
 }
 
-// versionOf is the runtime's version as a number; NaN = not known.
+// versionOf is the runtime's version as a number; -1 = not known.
 func versionOf(w perf.Workload) float64 {
 	if v := VersionNumber(w.RuntimeVersion); v > 0 {
 		return v
 	}
-	return math.NaN()
+	return -1
 }
 
 // platforms in the order of their feature.

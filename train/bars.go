@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/perfcast/perfcast/catalog"
@@ -37,38 +36,37 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 	line := func(b Bar) error { return writeBar(stdout, b) }
 	bar := progressBar(stderr)
 	for _, split := range []string{"row", "model", "device", "model-device", "source", "time"} {
-		results, err := CrossValidate(c, split, folds, 0, o, bar)
+		holdouts, err := Split(c.Cases, split, folds)
 		if err != nil {
 			return err
 		}
-		for _, b := range barsOfSplit(split, results) {
+		fews := []int{0}
+		if split == "device" {
+			fews = []int{0, 10}
+		}
+		results, err := judge(c, holdouts, fews, o, bar)
+		if err != nil {
+			return err
+		}
+		bars := barsOfSplit(split, results[0])
+		if split == "device" {
+			bars = append(bars, Bar{"CPUs and mobile", "unseen device + 10 measurements", "<= 12 median", Summarise("", only(results[1], handheld))},
+				Bar{"everything, pooled", "unseen device + 10 measurements", "", Summarise("", results[1])})
+		}
+		for _, b := range bars {
 			if err := line(b); err != nil {
 				return err
 			}
 		}
-		if split != "device" {
-			continue
-		}
-		if results, err = CrossValidate(c, split, folds, 10, o, bar); err != nil {
-			return err
-		}
-		if err := line(Bar{"CPUs and mobile", "unseen device + 10 measurements", "<= 12 median", Summarise("", only(results, handheld))}); err != nil {
-			return err
-		}
-		if err := line(Bar{"everything", "unseen device + 10 measurements", "", Summarise("", results)}); err != nil {
-			return err
-		}
 	}
 	for _, gpu := range judgedGPUs {
-		for _, few := range []int{0, 10} {
-			results, err := holdOutDevice(c, gpu, few, o)
-			if err != nil {
-				return err
-			}
-			b := Bar{"vision", "unseen " + gpu, "<= 12 mean, 8 median", Summarise("", only(results, visual))}
-			if few > 0 {
-				b.Split, b.Reach = b.Split+" + 10", "<= 8 mean, 5 median"
-			}
+		results, err := judge(c, []Holdout{withoutDevice(c.Cases, gpu)}, []int{0, 10}, o, bar)
+		if err != nil {
+			return err
+		}
+		for i, b := range []Bar{{Work: "vision", Split: "unseen " + gpu, Reach: "<= 12 mean, 8 median"},
+			{Work: "vision", Split: "unseen " + gpu + " + 10", Reach: "<= 8 mean, 5 median"}} {
+			b.Summary = Summarise("", only(results[i], visual))
 			if err := line(b); err != nil {
 				return err
 			}
@@ -127,31 +125,19 @@ func handheld(r *Result) bool {
 	return kind == "cpu" || strings.HasPrefix(kind, "mobile") || strings.HasPrefix(kind, "edge") || kind == "mcu"
 }
 
-// holdOutDevice judges one device after training without it.
-func holdOutDevice(c *Corpus, device string, few int, o Options) ([]Result, error) {
-	held := func(k Case) bool { return k.W.Hardware != nil && k.W.Hardware.Name == device }
-	train := slices.DeleteFunc(slices.Clone(c.Cases), held)
-	a, err := Train(&Corpus{Cases: train, Operations: c.Operations, Kernels: c.Kernels}, o)
-	if err != nil {
-		return nil, err
-	}
-	p, err := predictor.NewFrom(a, "without "+device)
-	if err != nil {
-		return nil, err
-	}
-	test := slices.DeleteFunc(slices.Clone(c.Cases), func(k Case) bool { return !held(k) || k.Reason != "" })
-	if few > 0 {
-		var shown []Case
-		shown, test = choose(test, few)
-		for _, k := range shown {
-			for _, v := range primary(k.Views) {
-				if err := p.Observe(k.W, v.Of, k.Manner, v.Latent(v.Actual), k.Group); err != nil {
-					return nil, err
-				}
-			}
+// withoutDevice holds one device out.
+func withoutDevice(cases []Case, device string) Holdout {
+	h := Holdout{Name: "without " + device}
+	for i := range cases {
+		switch k := &cases[i]; {
+		case k.Reason != "":
+		case k.W.Hardware.Name == device:
+			h.Test = append(h.Test, i)
+		default:
+			h.Train = append(h.Train, i)
 		}
 	}
-	return Evaluate(p, test, nil), nil
+	return h
 }
 
 func writeBarHead(w io.Writer) error {

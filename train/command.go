@@ -85,6 +85,7 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	few := f.Int("few", 0, "with --cv device: measurements of each held-out device that are learned first")
 	artefact := f.String("artefact", "", "judge this artefact instead of the embedded one")
 	bars := f.Bool("bars", false, "cross-validate by all that is to be judged and print the accuracy table (takes half an hour)")
+	card := f.Bool("card", false, "write a model card (Markdown) instead of the summary")
 	limit := f.Int("limit", 12, "sets shown of each kind in the table; 0 = all")
 	f.Usage = usage(f, stderr, "evaluate [flags] FILE|DIR...", "compares predictions with measurement files, which are never training data unless --cv asks")
 	if code, ok := parseFlags(f, args); !ok {
@@ -112,6 +113,9 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	split := ""
 	if *cv != "" {
 		split = fmt.Sprintf("cross-validated by %s, %d folds, %d measurements of each device first", *cv, *folds, *few)
+	}
+	if *card {
+		return fail(stderr, writeCardOf(*artefact, results, split, stdout))
 	}
 	rep := NewReport(results, split)
 	if *asJSON {
@@ -164,6 +168,21 @@ func evaluateFiles(paths []string, artefact, cv string, folds, few int, stderr i
 	}
 	bar := progressBar(stderr)
 	return Evaluate(p, cases, func(done, total int) { bar("rows", done, total) }), columns, nil
+}
+
+func writeCardOf(path string, results []Result, held string, stdout io.Writer) error {
+	b := predictor.Embedded()
+	if path != "" {
+		var err error
+		if b, err = os.ReadFile(path); err != nil {
+			return err
+		}
+	}
+	a, err := predictor.Decode(b)
+	if err != nil {
+		return err
+	}
+	return WriteCard(stdout, a, results, held)
 }
 
 func writeRowsFile(path string, columns []string, results []Result) error {

@@ -128,42 +128,62 @@ func CrossValidate(c *Corpus, split string, folds, few int, o Options, progress 
 	if err != nil {
 		return nil, err
 	}
-	var out []Result
+	results, err := judge(c, holdouts, []int{few}, o, progress)
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+// judge trains once without each holdout and judges it after so many
+// measurements of each of its devices: one set of results for each of fews.
+func judge(c *Corpus, holdouts []Holdout, fews []int, o Options, progress func(stage string, done, total int)) ([][]Result, error) {
+	out := make([][]Result, len(fews))
 	for i, h := range holdouts {
 		if progress != nil {
 			progress(h.Name, i, len(holdouts))
 		}
-		a, err := Train(&Corpus{Cases: pick(c.Cases, h.Train)}, o)
+		a, err := Train(&Corpus{Cases: pick(c.Cases, h.Train), Operations: c.Operations, Kernels: c.Kernels}, o)
 		if err != nil {
 			return nil, err
 		}
-		test := pick(c.Cases, h.Test)
-		if few == 0 {
-			p, err := predictor.NewFrom(a, h.Name)
+		for j, few := range fews {
+			results, err := judgeFold(a, h.Name, pick(c.Cases, h.Test), few)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, Evaluate(p, test, nil)...)
-			continue
-		}
-		for _, group := range byDevice(test) {
-			p, err := predictor.NewFrom(a, h.Name)
-			if err != nil {
-				return nil, err
-			}
-			shown, judged := choose(group, few)
-			for _, k := range shown {
-				for _, v := range primary(k.Views) {
-					if err := p.Observe(k.W, v.Of, k.Manner, v.Latent(v.Actual), k.Group); err != nil {
-						return nil, err
-					}
-				}
-			}
-			out = append(out, Evaluate(p, judged, nil)...)
+			out[j] = append(out[j], results...)
 		}
 	}
 	if progress != nil {
 		progress("done", len(holdouts), len(holdouts))
+	}
+	return out, nil
+}
+
+func judgeFold(a *predictor.Artefact, name string, test []Case, few int) ([]Result, error) {
+	sets := [][]Case{test}
+	if few > 0 {
+		sets = byDevice(test)
+	}
+	var out []Result
+	for _, set := range sets {
+		p, err := predictor.NewFrom(a, name)
+		if err != nil {
+			return nil, err
+		}
+		var shown []Case
+		if few > 0 {
+			shown, set = choose(set, few)
+		}
+		for _, k := range shown {
+			for _, v := range primary(k.Views) {
+				if err := p.Observe(k.W, v.Of, k.Manner, v.Latent(v.Actual), k.Group); err != nil {
+					return nil, err
+				}
+			}
+		}
+		out = append(out, Evaluate(p, set, nil)...)
 	}
 	return out, nil
 }

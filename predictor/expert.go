@@ -17,9 +17,10 @@ import (
 
 // expert is the answer of such a model: ln(time) and the standard deviation of
 // its error. ok is false where no such model answers.
-func (p *Predictor) expert(w perf.Workload, rt *Runtime, q Quantity) (ln, sigma float64, ok bool) {
-	if p.serving != nil && Serves(w) && w.Concurrency > 0 && q != StepTime {
-		return p.served(w, q)
+func (p *Predictor) expert(w perf.Workload, rt *Runtime, q Quantity, m Manner) (ln, sigma float64, ok bool) {
+	full := q == RequestTime && w.Unknown.Batch && (m == Offline || m == Server)
+	if p.serving != nil && Serves(w) && (w.Concurrency > 0 || full) && q != StepTime {
+		return p.served(w, q, full)
 	}
 	if p.kernel != nil && rt.Name == "pytorch-eager" && w.Precision == perf.FP32 && q == StepTime {
 		if t, ok := p.eager(w, rt); ok {
@@ -71,10 +72,19 @@ const eagerSigma = 0.15
 
 // Serves reports whether the serving model answers for a workload.
 func Serves(w perf.Workload) bool {
-	return w.Mode != perf.Training && w.Facts.Text() && w.Facts.Generates() && w.Facts.Kind != "encoder-decoder" && w.Hardware.MemoryBandwidth > 0
+	m := w.Facts
+	return w.Mode == perf.Inference && m.Text() && m.Generates() && (m.Kind == "decoder" || m.Kind == "") && w.Hardware.MemoryBandwidth > 0
 }
 
-func (p *Predictor) served(w perf.Workload, q Quantity) (ln, sigma float64, ok bool) {
+// Saturating is the number of requests in flight on each copy of a model that
+// stands for "as many as there are": engines keep at most about so many.
+const Saturating = 1024
+
+func (p *Predictor) served(w perf.Workload, q Quantity, full bool) (ln, sigma float64, ok bool) {
+	copies := max(1, w.Devices/(w.TensorParallel*w.PipelineParallel))
+	if full {
+		w.Concurrency = Saturating * copies
+	}
 	a, err := p.serving.Predict(w)
 	if err != nil {
 		return 0, 0, false
@@ -87,6 +97,9 @@ func (p *Predictor) served(w perf.Workload, q Quantity) (ln, sigma float64, ok b
 		t = a.TPOT
 	case RequestTime:
 		t = a.Of(serving.EndToEnd, &w)
+		if full { // an engine kept full: each batch takes its share of the rate
+			t = float64(w.BatchSize*copies) / a.RequestsPerSec
+		}
 	}
 	return math.Log(t), sigma, t > 0 && perf.Finite(t)
 }

@@ -232,7 +232,7 @@ func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Ma
 	o := opinion{ln: math.Log(c.Stated), low: math.Log(3), high: math.Log(3), state: NewBoth}
 	basis := perf.BasisPhysical
 	if p.a.Learned != nil {
-		o, basis = p.opinion(&in, w, rt, q, seen), perf.BasisLearned
+		o, basis = p.opinion(&in, w, rt, q, m, seen), perf.BasisLearned
 		if len(o.ids) > 0 {
 			basis = perf.BasisNeighbour
 		}

@@ -18,7 +18,7 @@ const maxEvidence = 4
 
 // opinion is Learned.opinion after the operator's measurements. The interval
 // shrinks with the variance that they took away.
-func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity, seen *snapshot) opinion {
+func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, seen *snapshot) opinion {
 	l, stem := p.a.Learned, StemOf(w.Facts)
 	var ids []string
 	o := l.opinion(in, stem, nil)
@@ -34,7 +34,7 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 	}
 	o.ids = ids
 	o.low, o.high = l.interval(in, o.state, before)
-	if ln, sigma, ok := p.expert(w, rt, q); ok {
+	if ln, sigma, ok := p.expert(w, rt, q, m); ok {
 		o.ln += ln - plain
 		o.low, o.high = 1.645*sigma, 1.645*sigma
 	}
@@ -67,13 +67,13 @@ func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 			continue
 		}
 		in := inputOf(w, rt, pk, x.of, Plain)
-		p.move(s, &in, w, rt, x.of, math.Log(x.value), o.id)
+		p.move(s, &in, w, rt, x.of, Plain, math.Log(x.value), o.id)
 	}
 }
 
-func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q Quantity, ln float64, id string) {
+func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, ln float64, id string) {
 	l := p.a.Learned
-	now := p.opinion(in, w, rt, q, s)
+	now := p.opinion(in, w, rt, q, m, s)
 	surprise := ln - now.ln
 	share := in.Cost.Sensitivity(&now.factors)
 	for t, g := range in.Groups {
@@ -126,7 +126,7 @@ func (p *Predictor) Observe(w perf.Workload, q Quantity, m Manner, seconds float
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := *p.seen.Load()
-	p.move(&s, &in, w, rt, q, math.Log(seconds), id)
+	p.move(&s, &in, w, rt, q, m, math.Log(seconds), id)
 	s.count, s.last = s.count+1, id
 	p.seen.Store(&s)
 	return nil

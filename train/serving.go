@@ -59,10 +59,6 @@ func (a Ask) Latent(answer *serving.Answer) float64 {
 	return a.scale(answer.Of(a.Quantity, &a.Workload))
 }
 
-// saturating is the number of requests in flight on each copy of a model that
-// stands for "as many as there are": engines keep at most about so many.
-const saturating = 1024
-
 // AskServing is how a view of a case is asked of the serving model; false where
 // it is no view of serving. MLPerf's offline and server scenarios do not state
 // a batch: they keep the engine full.
@@ -79,7 +75,7 @@ func AskServing(k *Case, v View) (Ask, bool) {
 		if full := k.Manner == predictor.Offline || k.Manner == predictor.Server; full && w.Unknown.Batch && v.Rate {
 			copies := max(1, w.Devices/(w.TensorParallel*w.PipelineParallel))
 			a.Quantity, a.rate, a.requests = serving.RequestRate, true, float64(w.BatchSize*copies)
-			w.Concurrency = saturating * copies
+			w.Concurrency = predictor.Saturating * copies
 		}
 	case predictor.StepTime: // a pass over the prompt, timed alone
 		a.Quantity, w.Concurrency, w.OutputLength = serving.TTFT, 0, 0

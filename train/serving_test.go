@@ -10,6 +10,7 @@ import (
 
 	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor"
 	"github.com/perfcast/perfcast/predictor/serving"
 )
 

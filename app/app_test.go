@@ -191,6 +191,7 @@ func TestEveryJobEndsWithItsDocument(t *testing.T) {
 		}
 		return body
 	}
+	c.BatchSize, c.Precision = 32, perf.FP16
 	hw := start(app.HardwareRequest{Config: c, Available: []perf.Platform{perf.CUDA, perf.CPU}, Predict: true})
 	if hw["primary_recommendation"] != "cuda" || hw["performance"] == nil {
 		t.Fatalf("hardware: %v", hw)
@@ -245,5 +246,25 @@ func TestBadInputChangesNothing(t *testing.T) {
 		if table.Rows != 0 {
 			t.Errorf("%s has %d rows", table.Name, table.Rows)
 		}
+	}
+}
+
+func TestTheCallersNameIsShownAgain(t *testing.T) {
+	a := apptest.New(t)
+	ctx := context.Background()
+	ids := map[string]string{}
+	for _, name := range []string{"resnet-50", "resnet50", "microsoft/resnet-50"} {
+		res, err := a.Record(ctx, app.MeasurementRequest{Measurement: perf.Measurement{Config: config(name, perf.CUDA), Latency: ptr(0.01)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := res[0].Measurement
+		if m.ModelName() != name || m.Model != "microsoft/resnet-50" {
+			t.Errorf("%s is shown as %s and stored as %s", name, m.ModelName(), m.Model)
+		}
+		ids[res[0].Prediction.ID] = name
+	}
+	if len(ids) != 1 {
+		t.Errorf("one configuration under three names was compared with %d predictions", len(ids))
 	}
 }

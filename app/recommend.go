@@ -29,7 +29,7 @@ func (a *App) recommend(r HardwareRequest) (perf.Recommendation, error) {
 	}
 	rec := perf.Recommendation{Config: r.Config, Time: a.clock(), UserID: r.UserID, Params: m.Params,
 		Constraints: r.Constraints, Objective: cmp.Or(r.Objective, perf.ObjectiveThroughput)}
-	rec.Model = m.Name
+	rec.Asked, rec.Model = rec.ModelName(), m.Name
 	if rec.Family == "" {
 		rec.Family = m.Family
 	}

@@ -47,7 +47,7 @@ func (a *App) place(c perf.Config, m *perf.Model) (perf.Workload, []perf.Warning
 	if err != nil {
 		return perf.Workload{}, nil, err
 	}
-	c.Model, c.Device = m.Name, d.Name
+	c.Asked, c.Model, c.Device = c.ModelName(), m.Name, d.Name
 	if c.Platform == "" {
 		c.Platform = d.Platform
 	}

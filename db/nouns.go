@@ -43,6 +43,7 @@ func (t *table[T]) withFeedback() *table[T] {
 func configFields(c *perf.Config) []field {
 	return []field{
 		{"model_name", &c.Model},
+		{"model_asked", &c.Asked},
 		{"model_family", &c.Family},
 		{"hardware_platform", &c.Platform},
 		{"device", &c.Device},

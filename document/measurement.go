@@ -98,7 +98,7 @@ func Measurement(r perf.MeasurementResult) MeasurementBody {
 
 func measurement(m *perf.Measurement) MeasurementEntry {
 	return MeasurementEntry{
-		Timestamp: Timestamp(m.Time), ModelName: m.Model, ModelFamily: nullable(m.Family), HardwarePlatform: string(m.Platform),
+		Timestamp: Timestamp(m.Time), ModelName: m.ModelName(), ModelFamily: nullable(m.Family), HardwarePlatform: string(m.Platform),
 		BatchSize: m.BatchSize, SequenceLength: m.SequenceLength, Precision: string(m.Precision), Mode: string(m.Mode),
 		Throughput: m.Throughput, Latency: m.LatencyMs(), MemoryUsage: m.MemoryMb(),
 		MeasurementSource: m.Source, MeasurementID: m.ID, Metadata: measurementMetadata(m),
@@ -115,7 +115,7 @@ func measurementMetadata(m *perf.Measurement) MeasurementMetadata {
 
 func errorEntry(e *perf.PredictionError) ErrorEntry {
 	return ErrorEntry{
-		PredictionID: e.PredictionID, MeasurementID: e.MeasurementID, ModelName: e.Model, HardwarePlatform: string(e.Platform),
+		PredictionID: e.PredictionID, MeasurementID: e.MeasurementID, ModelName: e.ModelName(), HardwarePlatform: string(e.Platform),
 		Metric: string(e.Metric), PredictedValue: inUnit(e.Metric, e.Predicted), ActualValue: inUnit(e.Metric, e.Actual),
 		AbsoluteError: inUnit(e.Metric, e.AbsoluteError), RelativeError: e.RelativeError, Timestamp: Timestamp(e.Time),
 		Metadata: ErrorMetadata{

@@ -156,7 +156,7 @@ type PerformanceBody struct {
 func Performance(r perf.PerformanceResult) PerformanceBody {
 	c := r.Request
 	b := PerformanceBody{
-		ModelName: c.Model, ModelFamily: nullable(c.Family), BatchSize: c.BatchSize, SequenceLength: c.SequenceLength,
+		ModelName: c.ModelName(), ModelFamily: nullable(c.Family), BatchSize: c.BatchSize, SequenceLength: c.SequenceLength,
 		Mode: string(c.Mode), Precision: string(c.Precision), Predictions: make(map[string]PerformanceEntry, len(r.Predictions)),
 		PredictionIDs: []string{},
 	}

@@ -39,7 +39,7 @@ const DefaultUser = "api-server"
 func Recommendation(r perf.Recommendation) RecommendationRow {
 	primary, rest := platforms(&r)
 	row := RecommendationRow{
-		ID: RowID(r.ID), Timestamp: Timestamp(r.Time), UserID: r.UserID, ModelName: r.Model, ModelFamily: nullable(r.Family),
+		ID: RowID(r.ID), Timestamp: Timestamp(r.Time), UserID: r.UserID, ModelName: r.ModelName(), ModelFamily: nullable(r.Family),
 		BatchSize: r.BatchSize, SequenceLength: r.SequenceLength, Precision: string(r.Precision), Mode: string(r.Mode),
 		Primary: nullable(primary), Fallbacks: rest, Compatible: compatible(primary, rest), Reason: r.Reason,
 		RecommendationID: r.ID, WasAccepted: r.WasAccepted, UserFeedback: nullable(r.Feedback),
@@ -80,7 +80,7 @@ type PredictionRow struct {
 // Prediction is a row of GET predictions.
 func Prediction(p perf.Prediction) PredictionRow {
 	return PredictionRow{
-		ID: RowID(p.ID), Timestamp: Timestamp(p.Time), ModelName: p.Model, ModelFamily: nullable(p.Family),
+		ID: RowID(p.ID), Timestamp: Timestamp(p.Time), ModelName: p.ModelName(), ModelFamily: nullable(p.Family),
 		HardwarePlatform: string(p.Platform), BatchSize: p.BatchSize, SequenceLength: p.SequenceLength,
 		Precision: string(p.Precision), Mode: string(p.Mode), Throughput: p.Throughput.Value,
 		Latency: p.LatencyMs().Value, MemoryUsage: p.MemoryMb().Value, ConfidenceScore: Confidence(p.Throughput),

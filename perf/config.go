@@ -98,8 +98,20 @@ type Config struct {
 	PipelineParallel int // ways the layers are dealt out, at least 1; divides Devices
 	ExpertParallel   int // ways the experts are dealt out, at least 1
 
+	// Asked is the model's name as the caller wrote it, for showing it again. It
+	// is not part of what a configuration identifies.
+	Asked string
+
 	Threads int    // CPU threads a host runtime may use; 0 = all cores
 	Layout  string // memory order of image tensors, "nchw" or "nhwc"; empty = the runtime's usual one
+}
+
+// ModelName is the model's name as the caller wrote it, or the canonical one.
+func (c Config) ModelName() string {
+	if c.Asked != "" {
+		return c.Asked
+	}
+	return c.Model
 }
 
 // Key is the configuration as one line of text, stable across releases: equal

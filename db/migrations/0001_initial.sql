@@ -10,6 +10,7 @@ CREATE TABLE predictions (
   created_at         TIMESTAMP NOT NULL,
   config_hash        BIGINT NOT NULL,     -- FNV-1a of the configuration's key: finds repeats
   model_name         VARCHAR NOT NULL,
+  model_asked        VARCHAR NOT NULL,    -- as the caller wrote it
   model_family       VARCHAR NOT NULL,
   hardware_platform  VARCHAR NOT NULL,
   device             VARCHAR NOT NULL,
@@ -70,6 +71,7 @@ CREATE TABLE measurements (
   measurement_id     VARCHAR PRIMARY KEY,
   created_at         TIMESTAMP NOT NULL,
   model_name         VARCHAR NOT NULL,
+  model_asked        VARCHAR NOT NULL,    -- as the caller wrote it
   model_family       VARCHAR NOT NULL,
   hardware_platform  VARCHAR NOT NULL,
   device             VARCHAR NOT NULL,
@@ -110,6 +112,7 @@ CREATE TABLE prediction_errors (
   prediction_id      VARCHAR NOT NULL,
   measurement_id     VARCHAR NOT NULL,
   model_name         VARCHAR NOT NULL,
+  model_asked        VARCHAR NOT NULL,    -- as the caller wrote it
   model_family       VARCHAR NOT NULL,
   hardware_platform  VARCHAR NOT NULL,
   device             VARCHAR NOT NULL,
@@ -145,6 +148,7 @@ CREATE TABLE recommendations (
   recommendation_id  VARCHAR PRIMARY KEY,
   created_at         TIMESTAMP NOT NULL,
   model_name         VARCHAR NOT NULL,
+  model_asked        VARCHAR NOT NULL,    -- as the caller wrote it
   model_family       VARCHAR NOT NULL,
   hardware_platform  VARCHAR NOT NULL,    -- of the first choice
   device             VARCHAR NOT NULL,

@@ -24,9 +24,9 @@ func engineOf(runtime string) engine {
 		e    engine
 	}{
 		{"trt", compiled}, {"tensorrt", compiled}, {"fastertransformer", compiled}, {"turbomind", compiled}, {"lmdeploy", compiled},
-		{"gpt-fast", compiled}, {"mlc", compiled}, {"vllm", captured}, {"tgi", captured}, {"sglang", radix},
+		{"compile", compiled}, {"gpt-fast", compiled}, {"mlc", compiled}, {"vllm", captured}, {"tgi", captured}, {"sglang", radix},
 		{"llama.cpp", native}, {"llamacpp", native}, {"ollama", native}, {"exllama", native}, {"ctransformers", native}, {"ctranslate", native},
-		{"awq", native}, {"litert", native}, {"genie", native},
+		{"awq", native}, {"litert", native}, {"genie", native}, {"tflite", native}, {"qnn", native},
 		{"pytorch", eager}, {"transformers", eager}, {"litgpt", eager}, {"onnx", eager}, {"eager", eager}, {"tf", eager},
 	} {
 		if strings.Contains(r, c.part) {

@@ -56,12 +56,12 @@ type Case struct {
 type Observer struct {
 	catalog *catalog.Catalog
 	devices map[[2]string]*perf.Device
-	models  map[string]map[int]*perf.Model
+	models  map[hinted]*perf.Model
 }
 
 // NewObserver makes an observer.
 func NewObserver(c *catalog.Catalog) *Observer {
-	return &Observer{catalog: c, devices: map[[2]string]*perf.Device{}, models: map[string]map[int]*perf.Model{}}
+	return &Observer{catalog: c, devices: map[[2]string]*perf.Device{}, models: map[hinted]*perf.Model{}}
 }
 
 func (o *Observer) device(name, platform string) *perf.Device {
@@ -74,14 +74,20 @@ func (o *Observer) device(name, platform string) *perf.Device {
 	return d
 }
 
-func (o *Observer) model(name string, size int) *perf.Model {
-	m, ok := o.models[name][size]
+// hinted is a model's name with what a row says beside it.
+type hinted struct {
+	name string
+	catalog.Hint
+}
+
+// model is the model that a row is of. Some sources call several sizes by one
+// name, and say elsewhere in the row which one it was.
+func (o *Observer) model(r *Row, size int) *perf.Model {
+	key := hinted{r.Model, catalog.Hint{ImageSize: size, Params: r.Params, Variant: r.say("params"), Batch: int(r.Batch), Sequence: int(r.SequenceIn)}}
+	m, ok := o.models[key]
 	if !ok {
-		m, _ = o.catalog.ModelAt(name, size)
-		if o.models[name] == nil {
-			o.models[name] = map[int]*perf.Model{}
-		}
-		o.models[name][size] = m
+		m, _ = o.catalog.ModelFor(key.name, key.Hint)
+		o.models[key] = m
 	}
 	return m
 }
@@ -98,7 +104,7 @@ func (o *Observer) Observe(r *Row) Case {
 	if err != nil {
 		size = 0
 	}
-	m := o.model(r.Model, size)
+	m := o.model(r, size)
 	if m == nil || !m.Sized() {
 		k.Reason = strings.TrimPrefix(k.Reason+"; no facts of the model", "; ")
 	}

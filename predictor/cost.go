@@ -140,7 +140,13 @@ func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 	}
 	c.Parts[partHost] = c.Launches*r.launch + r.step
 	// Weights that stay in the last-level cache between steps need not come
-	// from memory.
+	// from memory; and where the batch is not known any number of samples may
+	// share them.
+	if w.Unknown.Batch {
+		c.Attainable = math.Max(c.Attainable, 1e-12)
+		c.Stated = c.Time(&Factors{})
+		return c
+	}
 	c.Attainable = math.Max(c.Attainable, math.Max(0, c.WeightBytes-w.Hardware.CacheBytes)/(r.bandwidth*overclock))
 	c.Stated = c.Time(&Factors{})
 	return c

@@ -18,7 +18,7 @@ import (
 // expert is the answer of such a model: ln(time) and the standard deviation of
 // its error. ok is false where no such model answers.
 func (p *Predictor) expert(w perf.Workload, rt *Runtime, q Quantity, m Manner) (ln, sigma float64, ok bool) {
-	full := q == RequestTime && w.Unknown.Batch && (m == Offline || m == Server)
+	full := q == RequestTime && w.Unknown.Batch && (m == Offline || m == Server) && !host(w.Hardware)
 	if p.serving != nil && Serves(w) && (w.Concurrency > 0 || full) && q != StepTime {
 		return p.served(w, q, full)
 	}

@@ -199,8 +199,10 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 	if layered {
 		one := w
 		one.BatchSize = 1
-		var buf [48]ops.Op
-		t := ops.Sum(ops.Append(buf[:0], one, ops.Forward(one)))
+		list := lists.Get().(*[]ops.Op)
+		*list = ops.Append((*list)[:0], one, ops.Forward(one))
+		t := ops.Sum(*list)
+		lists.Put(list)
 		size.MACs, size.Activations = t.FLOPs/2, (t.Bytes-t.WeightBytes)/2/ops.WidthsOf(f, w.Precision).Activation
 	}
 	n, tc, _ := threads(w)

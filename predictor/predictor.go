@@ -135,7 +135,6 @@ func UsualPrecision(w perf.Workload) perf.Precision {
 
 // cost takes one step of the workload apart.
 func cost(w perf.Workload, rt *Runtime, pk Peak, ph phase) Cost {
-	var buf [64]ops.Op
 	var s ops.Step
 	switch ph {
 	case phaseTrain:
@@ -151,8 +150,14 @@ func cost(w perf.Workload, rt *Runtime, pk Peak, ph phase) Cost {
 		s.Fused = rt.Attention
 		s.LastOnly = w.Facts.Generates() && (rt.Serves || rt.Attention || w.OutputLength > 0)
 	}
-	return costOf(w, rt, pk, ops.Append(buf[:0], w, s))
+	list := lists.Get().(*[]ops.Op)
+	defer lists.Put(list)
+	*list = ops.Append((*list)[:0], w, s)
+	return costOf(w, rt, pk, *list)
 }
+
+// lists are operation lists to be used again.
+var lists = sync.Pool{New: func() any { return new([]ops.Op) }}
 
 // Predict answers a workload. Errors are of perf.CodeUnknown: facts without
 // which there is no answer. Everything else is a warning.
@@ -285,7 +290,8 @@ func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, 
 		warn("SEQUENCE_TOO_LONG", "%s was made for at most %d tokens", w.Facts.Name, m)
 	}
 	if out.Distance == perf.DistanceFar {
-		warn("FAR_FROM_DATA", "far from any measurement: read the times as a factor of 3 either way")
+		warn("FAR_FROM_DATA", "neither the design nor the device was measured: read the times as a factor of %.1f either way",
+			math.Max(out.Latency.High/out.Latency.Value, out.Latency.Value/out.Latency.Low))
 	}
 	if w.Unknown.Runtime {
 		out.Assumptions = append(out.Assumptions, "runtime: "+rt.Title)

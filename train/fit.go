@@ -30,6 +30,7 @@ type Options struct {
 	Calibrate           bool
 	CalibrationFolds    int
 	Brisk               bool // calibrate on a third of the folds: for cross-validation
+	NoExperts           bool // leave out the serving and kernel models
 	Sweeps              int
 	Progress            func(stage string, done, total int)
 }

@@ -276,6 +276,8 @@ func usualBatch(w *perf.Workload, m predictor.Manner) int {
 		return 8
 	case m == predictor.Single:
 		return 1
+	case w.Hardware.Kind == "cpu" && w.Facts.Generates() && w.Facts.Text() && (m == predictor.Offline || m == predictor.Server):
+		return 64
 	case w.Runtime == "tflite" || w.Runtime == "armnn":
 		return 1
 	case accelerator && w.Facts.Generates() && w.Facts.Text() && (m == predictor.Offline || m == predictor.Server):

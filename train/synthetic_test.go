@@ -44,7 +44,7 @@ func synthetic(t testing.TB, seed uint64, n int) []Case {
 		}
 	}
 	r.Shuffle(len(models), func(i, j int) { models[i], models[j] = models[j], models[i] })
-	models = models[:60]
+	models = models[:150]
 	device, design := map[string]float64{}, map[string]float64{}
 	for _, d := range syntheticDevices {
 		device[d] = 0.2 * r.NormFloat64()
@@ -102,7 +102,7 @@ func TestTrainingIsDeterministic(t *testing.T) {
 // On data of known noise the interval covers what it says, on rows, designs
 // and devices never seen, and is not much wider than it need be.
 func TestIntervalsCover(t *testing.T) {
-	c := &Corpus{Cases: synthetic(t, 2, 4000)}
+	c := &Corpus{Cases: synthetic(t, 2, 6000)}
 	for _, split := range []string{"row", "model", "device"} {
 		results, err := CrossValidate(c, split, 2, 0, quick(), nil)
 		if err != nil {

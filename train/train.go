@@ -87,14 +87,14 @@ func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
 		}
 		return func(done, total int) { o.Progress(name, done, total) }
 	}
-	if rows := ServingRows(screened); len(rows) > 0 {
+	if rows := ServingRows(screened); len(rows) > 0 && !o.NoExperts {
 		m, err := serving.Fit(rows, c.Kernels, serving.Options{Progress: stage("serving")})
 		if err != nil {
 			return nil, fmt.Errorf("serving: %w", err)
 		}
 		a.Serving = m.Encode()
 	}
-	if len(c.Operations) > 0 {
+	if len(c.Operations) > 0 && !o.NoExperts {
 		m, err := kernel.Fit(c.Operations, stage("operations"))
 		if err != nil {
 			return nil, fmt.Errorf("operations: %w", err)

@@ -41,9 +41,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "key":
 		return key.Main(args, stdout, stderr)
 	case "train":
-		return train.Main(args, stdout, stderr)
+		return train.Main(args, openStore, stdout, stderr)
 	case "evaluate":
-		return train.EvaluateMain(args, stdout, stderr)
+		return train.EvaluateMain(args, openStore, stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, version())
 		return 0

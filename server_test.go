@@ -18,7 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/db"
+	"github.com/perfcast/perfcast/perf"
 )
 
 // output is what a server printed so far.
@@ -203,5 +205,55 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		if code != 1 || strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), want) || strings.Contains(errs.String(), "goroutine") {
 			t.Errorf("%q: exit %d, %q", args, code, errs.String())
 		}
+	}
+}
+
+// TestTrainAndEvaluateWithADatabase records measurements that the embedded
+// predictor gets wrong, and asks both commands to take them into account.
+func TestTrainAndEvaluateWithADatabase(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "perf.duckdb")
+	csv := filepath.Join(dir, "rows.csv")
+	header := "source,source_path,source_commit,license,model_name,model_family,task,hardware_platform,hardware_name,num_devices,framework,precision,mode,batch_size,sequence_length_in,sequence_length_out,image_size,params_m,gmacs,macts_m,throughput,throughput_unit,latency_ms,memory_mb,extra\n"
+	row := "x,x,x,MIT,torchvision/resnet50,vision,,cuda,NVIDIA T4,1,pytorch eager,fp32,inference,8,,,,,,,,,31.7,,\n"
+	if err := os.WriteFile(csv, []byte(header+row), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(slog.New(slog.DiscardHandler))
+	ctx := context.Background()
+	if err := s.openApp(ctx, config{dbPath: path}); err != nil {
+		t.Fatal(err)
+	}
+	latency := 0.0317
+	c := app.DefaultConfig()
+	c.Model, c.Device, c.BatchSize = "resnet50", "NVIDIA T4", 8
+	if _, err := s.app.Record(ctx, app.MeasurementRequest{Measurement: perf.Measurement{Config: c, Latency: &latency}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	evaluate := func(args ...string) string {
+		t.Helper()
+		rows := filepath.Join(dir, "out.csv")
+		var out, errs bytes.Buffer
+		if code := run(append(append([]string{"evaluate", "--rows", rows}, args...), csv), &out, &errs); code != 0 {
+			t.Fatalf("exit %d: %s", code, &errs)
+		}
+		text, err := os.ReadFile(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if without := evaluate(); !strings.Contains(without, ",learned") {
+		t.Errorf("without the database: %s", without)
+	}
+	if with := evaluate("--db-path", path); with == evaluate() {
+		t.Errorf("the database's measurement changed nothing: %s", with)
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"evaluate", "--db-path", filepath.Join(dir, "none.duckdb"), csv}, &out, &errs); code == 0 || !strings.Contains(errs.String(), "none.duckdb") {
+		t.Errorf("a database that is not there: exit %d, %s", code, &errs)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/db"
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
@@ -237,3 +238,23 @@ func (a *App) relearn() {
 		a.log.Error("could not read the measurements back", "error", err)
 	}
 }
+
+// Recorded is every measurement that answers are learned from, oldest first.
+func (a *App) Recorded(ctx context.Context) ([]perf.Measurement, error) {
+	var out []perf.Measurement
+	for row, err := range a.db.Learnable(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if !row.Value.Quarantined {
+			out = append(out, row.Value)
+		}
+	}
+	return out, nil
+}
+
+// Catalog is the facts in force, the users' included.
+func (a *App) Catalog() *catalog.Catalog { return a.catalog.Load() }
+
+// Predictor is the predictor in force.
+func (a *App) Predictor() *predictor.Predictor { return a.predictor.Load() }

@@ -17,12 +17,14 @@ import (
 	"github.com/perfcast/perfcast/predictor"
 )
 
-// Main is the command "perfcast train": it returns the exit code.
-func Main(args []string, stdout, stderr io.Writer) int {
+// Main is the command "perfcast train": it returns the exit code. open opens
+// the database of --db-path.
+func Main(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("train", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	out := f.String("out", "artefact.bin", "where the artefact is written")
 	calibrated := f.Bool("calibrate", true, "hold out rows, models, devices and sources to calibrate the intervals; without, those of the embedded artefact are kept")
+	store := f.String("db-path", "", "also learn from what this database holds; stop the server that has it open first")
 	f.Usage = usage(f, stderr, "train [flags] FILE|DIR...", "fits an artefact on measurement files (CSV, gzipped or not); a folder stands for a corpus")
 	if code, ok := parseFlags(f, args); !ok {
 		return code
@@ -32,16 +34,30 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		err = errors.New("no files: name measurement files, or a corpus folder")
 	}
 	if err == nil {
-		err = trainFiles(f.Args(), paths, *out, *calibrated, stdout, stderr)
+		var s *Store
+		if s, err = openStore(open, *store); err == nil {
+			err = trainFiles(s, f.Args(), paths, *out, *calibrated, stdout, stderr)
+		}
 	}
 	return fail(stderr, err)
 }
 
-func trainFiles(args, paths []string, out string, calibrated bool, stdout, stderr io.Writer) error {
+// openStore is the database's contents, or what the program has embedded when
+// no database is named.
+func openStore(open OpenStore, path string) (*Store, error) {
+	if path != "" {
+		return open(path)
+	}
 	cat, err := catalog.Load()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	p, err := predictor.Default()
+	return &Store{Catalog: cat, Predictor: p}, err
+}
+
+func trainFiles(s *Store, args, paths []string, out string, calibrated bool, stdout, stderr io.Writer) error {
+	cat := s.Catalog
 	started := time.Now()
 	c, err := Load(cat, paths...)
 	if err != nil {
@@ -54,6 +70,7 @@ func trainFiles(args, paths []string, out string, calibrated bool, stdout, stder
 			}
 		}
 	}
+	c.Cases = append(c.Cases, Recorded(cat, s.Measurements)...)
 	o := DefaultOptions()
 	o.Calibrate, o.Progress = calibrated, progressBar(stderr)
 	a, err := Train(c, o)
@@ -75,7 +92,8 @@ func trainFiles(args, paths []string, out string, calibrated bool, stdout, stder
 }
 
 // EvaluateMain is the command "perfcast evaluate": it returns the exit code.
-func EvaluateMain(args []string, stdout, stderr io.Writer) int {
+// open opens the database of --db-path; without the flag none is opened.
+func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("evaluate", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	rows := f.String("rows", "", "write every row with its prediction to this CSV file")
@@ -87,6 +105,7 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	bars := f.Bool("bars", false, "cross-validate by all that is to be judged and print the accuracy table (takes half an hour)")
 	card := f.Bool("card", false, "write a model card (Markdown) instead of the summary")
 	limit := f.Int("limit", 12, "sets shown of each kind in the table; 0 = all")
+	store := f.String("db-path", "", "answer with this database's devices, models, measurements and promoted artefact; stop the server that has it open first")
 	f.Usage = usage(f, stderr, "evaluate [flags] FILE|DIR...", "compares predictions with measurement files, which are never training data unless --cv asks")
 	if code, ok := parseFlags(f, args); !ok {
 		return code
@@ -101,7 +120,11 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	if *bars {
 		return fail(stderr, barsOf(paths, *folds, stdout, stderr))
 	}
-	results, columns, err := evaluateFiles(paths, *artefact, *cv, *folds, *few, stderr)
+	s, err := openStore(open, *store)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	results, columns, err := evaluateFiles(s, paths, *artefact, *cv, *folds, *few, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -127,14 +150,10 @@ func EvaluateMain(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func evaluateFiles(paths []string, artefact, cv string, folds, few int, stderr io.Writer) ([]Result, []string, error) {
-	cat, err := catalog.Load()
-	if err != nil {
-		return nil, nil, err
-	}
+func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int, stderr io.Writer) ([]Result, []string, error) {
 	var columns []string
 	var cases []Case
-	o := NewObserver(cat)
+	o := NewObserver(s.Catalog)
 	for _, path := range paths {
 		f, err := ReadFile(path)
 		if err != nil {
@@ -156,15 +175,15 @@ func evaluateFiles(paths []string, artefact, cv string, folds, few int, stderr i
 		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, opt, progressBar(stderr))
 		return results, columns, err
 	}
-	p, err := predictor.Default()
+	p := s.Predictor
 	if artefact != "" {
-		var b []byte
-		if b, err = os.ReadFile(artefact); err == nil {
-			p, err = predictor.New(b)
+		b, err := os.ReadFile(artefact)
+		if err != nil {
+			return nil, nil, err
 		}
-	}
-	if err != nil {
-		return nil, nil, err
+		if p, err = predictor.New(b); err != nil {
+			return nil, nil, err
+		}
 	}
 	bar := progressBar(stderr)
 	return Evaluate(p, cases, func(done, total int) { bar("rows", done, total) }), columns, nil

@@ -69,9 +69,18 @@ const (
 // Fold is which fold's trees answer for a design.
 func Fold(stem string, folds int) int { return int(hash("fold", stem) >> 8 % uint64(folds)) }
 
-// Trees is f of an input.
+// Trees is f of an input, by the trees that have not seen the design.
 func (l *Learned) Trees(in *Input, stem string) float64 {
 	return l.Folds[Fold(stem, len(l.Folds))].Predict(in.X)
+}
+
+// consensus is f of an input whose design no trees have seen: the mean of all.
+func (l *Learned) consensus(in *Input) float64 {
+	sum := 0.0
+	for _, m := range l.Folds {
+		sum += m.Predict(in.X)
+	}
+	return sum / float64(len(l.Folds))
 }
 
 // opinion is what is known of a time.
@@ -94,7 +103,13 @@ func (l *Learned) opinion(in *Input, stem string, changed func(t int, g uint64) 
 	var o opinion
 	var variance Factors
 	o.variance = l.Noise * l.Noise
-	common := l.Trees(in, stem)
+	o.state = l.State(in)
+	var common float64
+	if o.state == NewModel || o.state == NewBoth {
+		common = l.consensus(in)
+	} else {
+		common = l.Trees(in, stem)
+	}
 	for t, g := range in.Groups {
 		e := l.effect(t, g)
 		if changed != nil {
@@ -115,7 +130,6 @@ func (l *Learned) opinion(in *Input, stem string, changed func(t int, g uint64) 
 		o.variance += s[k] * s[k] * variance[k]
 	}
 	o.ln = math.Log(in.Cost.Time(&o.factors)) + common
-	o.state = l.State(in)
 	return o
 }
 

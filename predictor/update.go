@@ -39,7 +39,7 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 		o.low, o.high = 1.645*sigma, 1.645*sigma
 	}
 	if o.variance < before {
-		shrink := math.Max(0.2, math.Sqrt(math.Max(o.variance, 0)/before))
+		shrink := math.Max(0.6, math.Sqrt(math.Max(o.variance, 0)/before))
 		o.low, o.high = o.low*shrink, o.high*shrink
 	}
 	return o

@@ -14,6 +14,7 @@ import (
 type snapshot struct {
 	exact   hamt[string, record]  // by Config.Key
 	effects hamt[uint64, updated] // by group, where a measurement changed what training knew
+	devices hamt[uint64, *nearby] // by group of the device
 	count   int                   // measurements applied
 	last    string                // id of the last one applied
 }

@@ -283,3 +283,68 @@ func BenchmarkPredict(b *testing.B) {
 		}
 	}
 }
+
+// A measurement changes the estimate for its neighbours with the next request,
+// in its own direction and about as far as it went itself (a little further
+// where the neighbour has more of the part that is slow), and says so.
+func TestNeighboursLearnAtOnce(t *testing.T) {
+	p := mustDefault(t)
+	d := *a100
+	d.Name = "a GPU that nobody has measured"
+	w := workload(resnet50, &d, 32, 0, perf.FP16)
+	other := workload(resnet50, &d, 64, 0, perf.FP16)
+	before, beforeOther := mustPredict(t, p, w), mustPredict(t, p, other)
+	if v, err := p.Learn(w, measured("meas-1", 1.5*before.Latency.Value)); err != nil || v.Quarantined {
+		t.Fatal(v, err)
+	}
+	after := mustPredict(t, p, other)
+	moved := math.Log(after.Latency.Value / beforeOther.Latency.Value)
+	if moved < 0.2*math.Log(1.5) || moved > 1.3*math.Log(1.5) {
+		t.Errorf("a step measured 1.5 times as long moved its neighbour by a factor of %.2f", math.Exp(moved))
+	}
+	if after.Basis != perf.BasisNeighbour || len(after.Evidence) == 0 || after.Evidence[0].ID != "meas-1" {
+		t.Errorf("basis %s, evidence %+v", after.Basis, after.Evidence)
+	}
+	width := func(e perf.Estimate) float64 { return math.Log(e.High / e.Low) }
+	if width(after.Latency) >= width(beforeOther.Latency) {
+		t.Errorf("the interval did not shrink: %g, was %g", width(after.Latency), width(beforeOther.Latency))
+	}
+}
+
+func TestInvert(t *testing.T) {
+	a := [][]float64{{4, 1, 0.5}, {1, 3, 0.2}, {0.5, 0.2, 2}}
+	inv := invert([][]float64{{4, 1, 0.5}, {1, 3, 0.2}, {0.5, 0.2, 2}})
+	for i := range a {
+		for j := range a {
+			sum, want := 0.0, 0.0
+			for k := range a {
+				sum += a[i][k] * inv[k][j]
+			}
+			if i == j {
+				want = 1
+			}
+			if math.Abs(sum-want) > 1e-12 {
+				t.Errorf("product[%d][%d] = %g", i, j, sum)
+			}
+		}
+	}
+}
+
+// The aim is 50 us with 100,000 measurements recorded.
+func BenchmarkPredictAfterMeasurements(b *testing.B) {
+	p := mustDefault(b)
+	for i := range 2000 {
+		w := workload([]*perf.Model{resnet50, bert, llama}[i%3], a100, 1+i%64, 16*(1+i/64), perf.FP16)
+		if _, err := p.Learn(w, measured(fmt.Sprint("meas-", i), mustPredict(b, p, w).Latency.Value*1.1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	w := workload(llama, a100, 4, 511, perf.BF16)
+	w.OutputLength = 128
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Predict(w); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -16,14 +16,24 @@ type updated struct {
 
 const maxEvidence = 4
 
-// opinion is Learned.opinion after the operator's measurements. The interval
-// shrinks with the variance that they took away.
+// opinion is Learned.opinion after the operator's measurements: those of the
+// same device through a Gaussian process, where there are any; otherwise those
+// of other devices through the effects that they moved. The interval shrinks
+// with the variance that they took away.
 func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, seen *snapshot) opinion {
 	l, stem := p.a.Learned, StemOf(w.Facts)
 	var ids []string
 	o := l.opinion(in, stem, nil)
 	before, plain := o.variance, o.ln
-	if seen.effects.size > 0 {
+	if own, ok := seen.devices.get(in.Groups[groupDevice]); ok {
+		here := l.pointOf(in, &o.factors)
+		shift, less := own.shift(&here)
+		o.ln += shift
+		o.variance = math.Max(before-less, l.Noise*l.Noise)
+		for _, x := range own.points[max(0, len(own.points)-maxEvidence):] {
+			ids = append(ids, x.id)
+		}
+	} else if seen.effects.size > 0 {
 		o = l.opinion(in, stem, func(t int, g uint64) (Effect, bool) {
 			u, ok := seen.effects.get(g)
 			if ok && near(t) {
@@ -75,6 +85,11 @@ func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q
 	l := p.a.Learned
 	now := p.opinion(in, w, rt, q, m, s)
 	surprise := ln - now.ln
+	prior := p.opinion(in, w, rt, q, m, &snapshot{})
+	own, _ := s.devices.get(in.Groups[groupDevice])
+	here := l.pointOf(in, &prior.factors)
+	here.surprise, here.id = ln-prior.ln, id
+	s.devices = s.devices.with(in.Groups[groupDevice], own.with(l, here))
 	share := in.Cost.Sensitivity(&now.factors)
 	for t, g := range in.Groups {
 		u, ok := s.effects.get(g)

@@ -362,9 +362,6 @@ func (k *Case) views() {
 		add("ttft", r.num("ttft_ms"), predictor.FirstToken, 1e3, false)
 		return
 	case strings.HasPrefix(phase, "decode"):
-		if w.Platform != perf.CPU {
-			copies = 1
-		}
 		add("throughput", r.Throughput, predictor.TokenTime, b, true)
 		add("latency", r.LatencyMs, predictor.TokenTime, 1e3, false)
 	case strings.HasPrefix(phase, "prompt"):

@@ -271,6 +271,17 @@ func (r HardwareRequest) run(_ context.Context, a *App, step step) (outcome, err
 		p.ID, p.Source = db.NewID("pred"), "api"
 		res.Performance, b.Predictions = &p, []perf.Prediction{p}
 	}
-	b.Recommendations = []perf.Recommendation{rec}
+	b.Recommendations = []perf.Recommendation{stored(rec)}
 	return outcome{result: res, records: b}, nil
+}
+
+// stored is a recommendation as it is kept: without the evidence of each
+// candidate, which is most of its bytes and follows from the configuration and
+// the model version.
+func stored(r perf.Recommendation) perf.Recommendation {
+	r.Candidates = slices.Clone(r.Candidates)
+	for i := range r.Candidates {
+		r.Candidates[i].Prediction.Evidence = nil
+	}
+	return r
 }

@@ -76,34 +76,34 @@ var Modes = []Mode{Inference, Training}
 // every field that matters for the model's kind is set, and Device is always
 // the canonical name of a catalogue device.
 type Config struct {
-	Model    string   // canonical catalogue name, or the caller's own when the model is unknown
-	Family   string   // "text_generation", "vision", ...; the caller's own is kept unchanged
-	Platform Platform // what the device is driven through
-	Device   string   // canonical device name
+	Model    string   `json:",omitzero"` // canonical catalogue name, or the caller's own when the model is unknown
+	Family   string   `json:",omitzero"` // "text_generation", "vision", ...; the caller's own is kept unchanged
+	Platform Platform `json:",omitzero"` // what the device is driven through
+	Device   string   `json:",omitzero"` // canonical device name
 
-	Runtime        string // "pytorch-eager", "vllm", "onnxruntime", ...; see Runtimes
-	RuntimeVersion string // as the runtime prints it; empty = not known
+	Runtime        string `json:",omitzero"` // "pytorch-eager", "vllm", "onnxruntime", ...; see Runtimes
+	RuntimeVersion string `json:",omitzero"` // as the runtime prints it; empty = not known
 
-	Precision Precision
-	Mode      Mode
+	Precision Precision `json:",omitzero"`
+	Mode      Mode      `json:",omitzero"`
 
-	BatchSize      int // samples (sequences, images) in one step
-	SequenceLength int // input tokens of one sample; text and audio models
-	OutputLength   int // generated tokens of one request; 0 = forward pass only
-	Concurrency    int // requests in flight on a serving engine; 0 = no serving engine, one batch at a time
-	ImageSize      int // pixels of one side; 0 = the model's own
+	BatchSize      int `json:",omitzero"` // samples (sequences, images) in one step
+	SequenceLength int `json:",omitzero"` // input tokens of one sample; text and audio models
+	OutputLength   int `json:",omitzero"` // generated tokens of one request; 0 = forward pass only
+	Concurrency    int `json:",omitzero"` // requests in flight on a serving engine; 0 = no serving engine, one batch at a time
+	ImageSize      int `json:",omitzero"` // pixels of one side; 0 = the model's own
 
-	Devices          int // accelerators the work is spread over, at least 1
-	TensorParallel   int // ways each layer is split, at least 1; divides Devices
-	PipelineParallel int // ways the layers are dealt out, at least 1; divides Devices
-	ExpertParallel   int // ways the experts are dealt out, at least 1
+	Devices          int `json:",omitzero"` // accelerators the work is spread over, at least 1
+	TensorParallel   int `json:",omitzero"` // ways each layer is split, at least 1; divides Devices
+	PipelineParallel int `json:",omitzero"` // ways the layers are dealt out, at least 1; divides Devices
+	ExpertParallel   int `json:",omitzero"` // ways the experts are dealt out, at least 1
 
 	// Asked is the model's name as the caller wrote it, for showing it again. It
 	// is not part of what a configuration identifies.
-	Asked string
+	Asked string `json:",omitzero"`
 
-	Threads int    // CPU threads a host runtime may use; 0 = all cores
-	Layout  string // memory order of image tensors, "nchw" or "nhwc"; empty = the runtime's usual one
+	Threads int    `json:",omitzero"` // CPU threads a host runtime may use; 0 = all cores
+	Layout  string `json:",omitzero"` // memory order of image tensors, "nchw" or "nhwc"; empty = the runtime's usual one
 }
 
 // ModelName is the model's name as the caller wrote it, or the canonical one.

@@ -49,7 +49,7 @@ const (
 
 // Shares are the parts of a step's time, which sum to 1.
 type Shares struct {
-	Compute, MemoryBandwidth, Overhead, Communication float64
+	Compute, MemoryBandwidth, Overhead, Communication float64 `json:",omitzero"`
 }
 
 // Bound is the largest share.
@@ -85,17 +85,17 @@ type Warning struct {
 // Evidence is one thing an answer rests on: a recorded measurement (ID set) or
 // a group of corpus rows, named by where they come from (no values).
 type Evidence struct {
-	ID     string // of the user's own measurement; empty for the corpus
-	Source string // corpus: source, path and commit
-	Model  string
-	Device string
-	Count  int
-	Weight float64 // in [0, 1]: how much it moved the answer
+	ID     string  `json:",omitzero"` // of the user's own measurement; empty for the corpus
+	Source string  `json:",omitzero"` // corpus: source, path and commit
+	Model  string  `json:",omitzero"`
+	Device string  `json:",omitzero"`
+	Count  int     `json:",omitzero"`
+	Weight float64 `json:",omitzero"` // in [0, 1]: how much it moved the answer
 }
 
 // MemoryParts are what the memory estimate is made of, in bytes.
 type MemoryParts struct {
-	Weights, KVCache, Activations, Gradients, Optimizer, Runtime float64
+	Weights, KVCache, Activations, Gradients, Optimizer, Runtime float64 `json:",omitzero"`
 }
 
 // Total is the sum of the parts.
@@ -110,39 +110,39 @@ func (m MemoryParts) Scale(k float64) MemoryParts {
 
 // Prediction is the answer to "how fast does this run there, and does it fit".
 type Prediction struct {
-	ID   string // "pred-..."; empty when the prediction was not stored
-	Time time.Time
+	ID   string    `json:",omitzero"` // "pred-..."; empty when the prediction was not stored
+	Time time.Time `json:",omitzero"`
 	Config
 
 	// Latency is the time of one step, in seconds: a forward pass over the
 	// whole batch (over SequenceLength tokens for a language model), or a
 	// training step. Throughput is samples (requests) per second.
-	Latency    Estimate
-	Throughput Estimate
-	Memory     Estimate // bytes on each device
+	Latency    Estimate `json:",omitzero"`
+	Throughput Estimate `json:",omitzero"`
+	Memory     Estimate `json:",omitzero"` // bytes on each device
 
 	// Language models only; nil otherwise.
-	TTFT               *Estimate // s, time to first token
-	TPOT               *Estimate // s, time per output token, the first excluded
-	OutputTokensPerSec *Estimate // of the whole system, 1/s
-	EndToEnd           *Estimate // s, one request with its output; nil when OutputLength is 0
+	TTFT               *Estimate `json:",omitzero"` // s, time to first token
+	TPOT               *Estimate `json:",omitzero"` // s, time per output token, the first excluded
+	OutputTokensPerSec *Estimate `json:",omitzero"` // of the whole system, 1/s
+	EndToEnd           *Estimate `json:",omitzero"` // s, one request with its output; nil when OutputLength is 0
 
-	MemoryParts MemoryParts
-	Fits        Fit
-	MaxBatch    int // largest batch that fits with all else equal; 0 = none
-	MaxSequence int // longest context that fits with all else equal; 0 = none or not a sequence model
+	MemoryParts MemoryParts `json:",omitzero"`
+	Fits        Fit         `json:",omitzero"`
+	MaxBatch    int         `json:",omitzero"` // largest batch that fits with all else equal; 0 = none
+	MaxSequence int         `json:",omitzero"` // longest context that fits with all else equal; 0 = none or not a sequence model
 
-	Shares       Shares
-	Attainable   float64 // s, the physical bound of Latency
-	Basis        Basis
-	Distance     Distance
-	ModelVersion string // hash of the artefact, "+", last measurement applied
+	Shares       Shares   `json:",omitzero"`
+	Attainable   float64  `json:",omitzero"` // s, the physical bound of Latency
+	Basis        Basis    `json:",omitzero"`
+	Distance     Distance `json:",omitzero"`
+	ModelVersion string   `json:",omitzero"` // hash of the artefact, "+", last measurement applied
 
-	Evidence    []Evidence
-	Assumptions []string
-	Warnings    []Warning
-	Source      string // "api", "sample", ...: who asked
-	Sample      bool   // generated sample data: never in accuracy or training
+	Evidence    []Evidence `json:",omitzero"`
+	Assumptions []string   `json:",omitzero"`
+	Warnings    []Warning  `json:",omitzero"`
+	Source      string     `json:",omitzero"` // "api", "sample", ...: who asked
+	Sample      bool       `json:",omitzero"` // generated sample data: never in accuracy or training
 }
 
 // Bound is what the step spends most of its time on.

@@ -4,12 +4,12 @@ import "time"
 
 // Constraints bound what may be recommended; zero means no bound.
 type Constraints struct {
-	MaxLatency      float64 // s, one step
-	MaxTTFT         float64 // s
-	MaxTPOT         float64 // s
-	MaxMemory       float64 // bytes on one device
-	MinThroughput   float64 // samples/s
-	MaxPricePerHour float64 // in the fleet's currency
+	MaxLatency      float64 `json:",omitzero"` // s, one step
+	MaxTTFT         float64 `json:",omitzero"` // s
+	MaxTPOT         float64 `json:",omitzero"` // s
+	MaxMemory       float64 `json:",omitzero"` // bytes on one device
+	MinThroughput   float64 `json:",omitzero"` // samples/s
+	MaxPricePerHour float64 `json:",omitzero"` // in the fleet's currency
 }
 
 // MaxLatencyMs is MaxLatency in milliseconds.
@@ -36,14 +36,14 @@ const (
 
 // Candidate is one piece of hardware considered by a recommendation.
 type Candidate struct {
-	Rank           int // from 1; tied candidates share one; 0 = ruled out
-	Prediction     Prediction
-	PricePerHour   float64 // 0 = not known
-	CostPerMillion float64 // currency per million samples; 0 = not known
-	Score          float64 // in (0, 1]: value of the objective relative to the best
-	Tied           bool    // its interval overlaps the best one's
-	Reason         string  // why it is here, or why it was ruled out
-	Violations     []string
+	Rank           int        `json:",omitzero"` // from 1; tied candidates share one; 0 = ruled out
+	Prediction     Prediction `json:",omitzero"`
+	PricePerHour   float64    `json:",omitzero"` // 0 = not known
+	CostPerMillion float64    `json:",omitzero"` // currency per million samples; 0 = not known
+	Score          float64    `json:",omitzero"` // in (0, 1]: value of the objective relative to the best
+	Tied           bool       `json:",omitzero"` // its interval overlaps the best one's
+	Reason         string     `json:",omitzero"` // why it is here, or why it was ruled out
+	Violations     []string   `json:",omitzero"`
 }
 
 // Recommendation is the answer to "which hardware should I take".

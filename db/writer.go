@@ -20,7 +20,7 @@ const (
 	// make the first of them wait for all.
 	maxGroup = 500
 	// maxPatience bounds the wait for writers who are likely to be back.
-	maxPatience = 5 * time.Millisecond
+	maxPatience = 20 * time.Millisecond
 )
 
 // job is one batch on its way to the disk.
@@ -101,7 +101,7 @@ func (w *writer) close() {
 
 // run commits what comes in, as much at a time as is waiting. A commit costs
 // much the same for one batch as for many, and writers who were just answered
-// are often back within moments, so it is worth a part of a commit's time to
+// are often back within moments, so it is worth up to a commit's time to
 // let them catch up with those who wait already.
 func (w *writer) run() {
 	defer close(w.stopped)
@@ -110,7 +110,7 @@ func (w *writer) run() {
 		group := w.gather(j, expected, patience)
 		start := time.Now()
 		w.commit(group)
-		expected, patience = len(group)+len(w.jobs), min(maxPatience, time.Since(start)/4)
+		expected, patience = len(group)+len(w.jobs), min(maxPatience, time.Since(start))
 	}
 	w.dropAppenders()
 }

@@ -14,13 +14,24 @@ type Configuration struct {
 	SequenceLength int            `json:"sequence_length,omitempty" default:"128" min:"1" max:"10000000" doc:"input tokens of one sample" example:"128"`
 	Mode           perf.Mode      `json:"mode,omitempty" default:"inference" example:"\"inference\""`
 	Precision      perf.Precision `json:"precision,omitempty" default:"fp32" example:"\"fp16\""`
+	Execution
 }
 
 func (c *Configuration) config() perf.Config {
 	return perf.Config{
 		Model: c.ModelName, Family: optional(c.ModelFamily), BatchSize: c.BatchSize, SequenceLength: c.SequenceLength,
-		Mode: c.Mode, Precision: c.Precision,
+		Mode: c.Mode, Precision: c.Precision, Runtime: optional(c.Runtime), RuntimeVersion: optional(c.RuntimeVersion),
+		OutputLength: c.OutputLength, Concurrency: c.Concurrency, Threads: c.Threads,
 	}
+}
+
+// Execution is how the software runs the model: keys of ours, all optional.
+type Execution struct {
+	Runtime        *string `json:"runtime,omitempty" text:"plain" maxlen:"64" doc:"software that runs the model, such as vllm or onnxruntime; the usual one where it is left out" example:"\"onnxruntime\""`
+	RuntimeVersion *string `json:"runtime_version,omitempty" text:"plain" maxlen:"128" doc:"as the runtime prints it"`
+	OutputLength   int     `json:"output_length,omitempty" default:"0" min:"0" max:"10000000" doc:"generated tokens of one request; 0 = a forward pass alone"`
+	Concurrency    int     `json:"concurrency,omitempty" default:"0" min:"0" max:"1000000" doc:"requests in flight on a serving engine; 0 = one batch at a time"`
+	Threads        int     `json:"threads,omitempty" default:"0" min:"0" max:"10000" doc:"CPU threads of the runtime; 0 = all cores"`
 }
 
 // PredictHardwareRequest asks which hardware to take.
@@ -81,6 +92,7 @@ type RecordMeasurementRequest struct {
 	TPOTMs                *float64           `json:"tpot_ms,omitempty" min:"0" max:"1000000000000" doc:"time per output token, the first excluded, ms"`
 	OutputTokensPerSecond *float64           `json:"output_tokens_per_second,omitempty" min:"0" max:"1000000000000" doc:"of the whole system"`
 	Environment           *map[string]string `json:"environment,omitempty" doc:"what it was measured in: versions, driver, host"`
+	Execution
 }
 
 func (r RecordMeasurementRequest) job() app.Job {
@@ -88,6 +100,8 @@ func (r RecordMeasurementRequest) job() app.Job {
 		Config: perf.Config{
 			Model: r.ModelName, Family: optional(r.ModelFamily), Platform: r.HardwarePlatform, Device: optional(r.Device),
 			BatchSize: r.BatchSize, SequenceLength: r.SequenceLength, Precision: r.Precision, Mode: r.Mode,
+			Runtime: optional(r.Runtime), RuntimeVersion: optional(r.RuntimeVersion),
+			OutputLength: r.OutputLength, Concurrency: r.Concurrency, Threads: r.Threads,
 		},
 		Throughput: r.Throughput, Latency: converted(r.Latency, perf.Seconds), Memory: converted(r.MemoryUsage, perf.Bytes),
 		TTFT: converted(r.TTFTMs, perf.Seconds), TPOT: converted(r.TPOTMs, perf.Seconds),

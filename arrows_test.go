@@ -10,21 +10,22 @@ import (
 // arrows are the imports that are allowed between our packages, besides
 // everybody's import of perf. Tests may import what they like.
 var arrows = map[string][]string{
-	".":                 {"app", "catalog", "component", "db", "gateway", "key", "predictor", "resolvers", "rest", "train", "web"},
+	".":                 {"app", "catalog", "component", "db", "gateway", "key", "openapi", "predictor", "resolvers", "rest", "train", "web"},
 	"app":               {"catalog", "db", "document", "predictor", "task"},
 	"app/apptest":       {"app", "catalog", "db", "predictor"},
 	"catalog":           {},
-	"component":         {"app", "bench", "component/cpubench", "component/proc"},
+	"component":         {"app", "bench", "component/cpubench", "component/proc", "openapi"},
 	"db":                {},
 	"document":          {},
-	"gateway":           {"app", "component/proc", "document", "key"},
+	"gateway":           {"app", "component/proc", "document", "key", "openapi"},
 	"graph":             {"app", "resolvers/relay", "predictor", "db"}, // generated: what the schema is bound to
 	"key":               {},
 	"predictor":         {"predictor/boost", "predictor/kernel", "predictor/ops", "predictor/serving"},
 	"predictor/kernel":  {"predictor/boost", "predictor/ops"},
 	"predictor/serving": {"predictor/boost", "predictor/kernel", "predictor/ops"},
 	"resolvers":         {"app", "graph", "resolvers/relay", "web"},
-	"rest":              {"app", "document"},
+	"openapi":           {},
+	"rest":              {"app", "document", "openapi"},
 	"task":              {},
 	"train":             {"catalog", "predictor", "predictor/boost", "predictor/kernel", "predictor/ops", "predictor/serving"},
 }

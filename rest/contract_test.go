@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -430,7 +431,7 @@ func TestLists(t *testing.T) {
 	}
 	for i := range 12 {
 		platform := []string{"cuda", "cpu", "rocm"}[i%3]
-		s.run("record-measurement", `{"model_name":"resnet-50","hardware_platform":"`+platform+`","batch_size":`+jsonNumber(1+i%2)+`,"throughput":100}`)
+		s.run("record-measurement", `{"model_name":"resnet-50","hardware_platform":"`+platform+`","batch_size":`+strconv.Itoa(1+i%2)+`,"throughput":100}`)
 	}
 	s.run("record-measurement", `{"model_name":"gpt2","model_family":"mine","hardware_platform":"cpu","latency":50}`)
 	for query, want := range map[string]int{

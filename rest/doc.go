@@ -1,20 +1,6 @@
 // Package rest is the documented REST and WebSocket face: a table of routes
 // (routes.go), each a request type, a response type and one call of a verb.
 //
-// The table and the types' tags say everything once. From them come the
-// dispatch, the decoding and validation of requests, the 422 bodies in the
-// shape of pydantic 2, and the OpenAPI 3.1 document with the pages that show
-// it. The tags of a request's field:
-//
-//	json      its name; ",omitempty" marks it optional; a pointer accepts null
-//	default   its value where it is left out
-//	min, max  bounds of a number (of each number of a list); max is a power of ten
-//	over      exclusive lower bound of a number
-//	maxlen    most characters of a text, or of items of a list; texts and
-//	          lists without one get defaultMaxText and defaultMaxItems
-//	itemlen   most characters of each text of a list
-//	text      "plain": no control characters; "filled": and one visible character
-//	in        "path": taken from the path
-//	doc       description in the OpenAPI document
-//	example   example there, as JSON
+// The table and the types' tags say everything once; package openapi makes the
+// dispatch, the validation, the 422 bodies and the OpenAPI document from them.
 package rest

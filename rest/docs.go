@@ -22,13 +22,13 @@ var pages = map[string]page{"/docs": pageDocs, "/redoc": pageDocs, "/openapi.jso
 
 func (h *handler) page(w http.ResponseWriter, r *http.Request, p page) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.notAllowed(w, r, readMethods)
+		h.NotAllowed(w, r, readMethods)
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if p == pageOpenAPI {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(h.openAPI)
+		_, _ = w.Write(h.document)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -3,6 +3,7 @@ package rest
 import (
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/document"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
@@ -61,8 +62,8 @@ func (r PredictHardwareRequest) job() app.Job {
 // PredictPerformanceRequest asks how fast a model runs.
 type PredictPerformanceRequest struct {
 	Configuration
-	Hardware oneOrMany[perf.Platform] `json:"hardware" maxlen:"64" doc:"one platform or several" example:"[\"cuda\",\"cpu\"]"`
-	Device   *string                  `json:"device,omitempty" text:"plain" maxlen:"200" doc:"device of the platform, by name; the platform's own choice where it is left out"`
+	Hardware openapi.OneOrMany[perf.Platform] `json:"hardware" maxlen:"64" doc:"one platform or several" example:"[\"cuda\",\"cpu\"]"`
+	Device   *string                          `json:"device,omitempty" text:"plain" maxlen:"200" doc:"device of the platform, by name; the platform's own choice where it is left out"`
 }
 
 func (r PredictPerformanceRequest) job() app.Job {

@@ -1,18 +1,14 @@
 package rest
 
 import (
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/perfcast/perfcast/app"
-	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/rs/cors"
 )
 
@@ -25,33 +21,33 @@ type Options struct {
 	TaskWait   time.Duration // how long GET task/{task_id} waits for a running task; 250 ms when 0
 	MaxSockets int           // WebSockets open at once; 4096 when 0
 	PingEvery  time.Duration // how often a quiet WebSocket is pinged; 30 s when 0
+	Document   []byte        // what /openapi.json serves; the routes of this face alone when nil
 	Patience   time.Duration // how long a client may take to send a body or to take a message; 10 s when 0
 }
 
 // handler is the face: the verbs, the routes by path and what they share.
 type handler struct {
+	openapi.Server
 	app      *app.App
-	log      *slog.Logger
 	wait     time.Duration
 	ping     time.Duration
-	patience time.Duration
 	exact    map[string]resource // by path
 	deep     map[string]resource // by the path before its last segment, which is a parameter
 	sockets  atomic.Int64
 	cap      int64
-	openAPI  []byte
+	document []byte
 }
 
 // resource is one path: its routes by method.
-type resource map[string]*route
+type resource map[string]*openapi.Route
 
 // New is the face of a. When the base context of the server it runs in ends,
 // its WebSockets are closed with "going away".
 func New(a *app.App, o Options) http.Handler {
-	h := &handler{app: a, log: o.Log, wait: o.TaskWait, ping: o.PingEvery, patience: o.Patience, cap: int64(o.MaxSockets),
+	h := &handler{Server: openapi.Server{Log: o.Log, Patience: o.Patience}, app: a, wait: o.TaskWait, ping: o.PingEvery, cap: int64(o.MaxSockets),
 		exact: map[string]resource{}, deep: map[string]resource{}}
-	if h.log == nil {
-		h.log = slog.Default()
+	if h.Log == nil {
+		h.Log = slog.Default()
 	}
 	if h.wait == 0 {
 		h.wait = 250 * time.Millisecond
@@ -59,29 +55,31 @@ func New(a *app.App, o Options) http.Handler {
 	if h.ping == 0 {
 		h.ping = 30 * time.Second
 	}
-	if h.patience == 0 {
-		h.patience = 10 * time.Second
+	if h.Patience == 0 {
+		h.Patience = 10 * time.Second
 	}
 	if h.cap == 0 {
 		h.cap = 4096
 	}
-	all := routes()
-	for i := range all {
-		h.add(&all[i])
+	for _, r := range h.routes() {
+		h.add(&r)
 	}
-	h.openAPI = openAPI(all)
-	return withCORS(h.recovering(http.HandlerFunc(h.serve)))
+	if h.document = o.Document; h.document == nil {
+		d := Document(false)
+		h.document = d.JSON()
+	}
+	return withCORS(h.Recovering(http.HandlerFunc(h.serve)))
 }
 
-func (h *handler) add(r *route) {
-	paths, path := h.exact, r.path
-	if before, _, ok := strings.Cut(r.path, "{"); ok {
+func (h *handler) add(r *openapi.Route) {
+	paths, path := h.exact, r.Path
+	if before, _, ok := strings.Cut(r.Path, "{"); ok {
 		paths, path = h.deep, before
 	}
 	if paths[path] == nil {
 		paths[path] = resource{}
 	}
-	paths[path][r.method] = r
+	paths[path][r.Method] = r
 }
 
 // find is the resource at a path, with the path's last segment where that is a
@@ -97,7 +95,10 @@ func (h *handler) find(path string) (res resource, param string) {
 	return nil, ""
 }
 
-const socketPath = Prefix + "/ws/"
+const (
+	socketPath    = Prefix + "/ws/"
+	pathParameter = "task_id" // the only one there is
+)
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
@@ -124,10 +125,13 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		route = res[http.MethodGet]
 	}
 	if route == nil {
-		h.notAllowed(w, r, res.allow())
+		h.NotAllowed(w, r, res.allow())
 		return
 	}
-	h.call(w, r, route, param)
+	if param != "" {
+		r.SetPathValue(pathParameter, param)
+	}
+	h.Serve(w, r, route)
 }
 
 const readMethods = "GET, HEAD"
@@ -138,11 +142,6 @@ func (res resource) allow() string {
 		return readMethods
 	}
 	return http.MethodPost
-}
-
-func (h *handler) notAllowed(w http.ResponseWriter, r *http.Request, allow string) {
-	w.Header().Set("Allow", allow)
-	h.answer(w, r, http.StatusMethodNotAllowed, Problem{Detail: "Method Not Allowed"})
 }
 
 // missing answers for an unknown path: a redirect where only a trailing slash
@@ -159,61 +158,7 @@ func (h *handler) missing(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	h.answer(w, r, http.StatusNotFound, Problem{Detail: "Not Found"})
-}
-
-// call runs one route: decode, one verb, encode.
-func (h *handler) call(w http.ResponseWriter, r *http.Request, route *route, param string) {
-	where := "query"
-	if route.method == http.MethodPost {
-		where = "body"
-	}
-	in, err := route.read(w, r, param, h.patience)
-	if err != nil {
-		h.fail(w, r, where, err)
-		return
-	}
-	out, err := route.do(r.Context(), h, in)
-	if err != nil {
-		h.fail(w, r, where, err)
-		return
-	}
-	h.answer(w, r, http.StatusOK, out)
-}
-
-func (h *handler) answer(w http.ResponseWriter, r *http.Request, status int, body any) {
-	text, ok := body.(json.RawMessage)
-	if !ok {
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			h.log.ErrorContext(r.Context(), "encoding an answer", "path", r.URL.Path, "error", err)
-			internalError(w)
-			return
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // the client has gone, if anything
-}
-
-// recovering answers a panic with 500 and logs it, and leaves the server alive.
-func (h *handler) recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			p := recover()
-			if p == nil {
-				return
-			}
-			if p == http.ErrAbortHandler { //nolint:errorlint // the very value is what net/http looks for
-				panic(p)
-			}
-			h.log.ErrorContext(r.Context(), "panic", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-			internalError(w)
-		}()
-		next.ServeHTTP(w, r)
-	})
+	h.NotFound(w, r)
 }
 
 // withCORS allows any origin, as documented: a preflight and a request with
@@ -239,25 +184,4 @@ func withCORS(next http.Handler) http.Handler {
 		}
 		anyone.ServeHTTP(w, r)
 	})
-}
-
-// drainLimit is how much of a body that is too large is still read, so that the
-// client sees the answer rather than a broken connection.
-const drainLimit = 32 << 20
-
-// readBody reads a request's body of at most limit bytes. A body that is slower
-// than patience is an error, and the connection ends with the answer.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, patience time.Duration) ([]byte, error) {
-	wire := http.NewResponseController(w)
-	_ = wire.SetReadDeadline(time.Now().Add(patience)) // no wire (a test's recorder), no slow client
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return nil, perf.Invalid("", "the body could not be read, or was too slow to come")
-	}
-	if int64(len(body)) > limit {
-		_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
-		return nil, &perf.Error{Code: perf.CodeTooLarge, Message: "Request body too large: at most " + decimal(float64(limit)) + " bytes"}
-	}
-	_ = wire.SetReadDeadline(time.Time{})
-	return body, nil
 }

@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/app/apptest"
+	"github.com/perfcast/perfcast/openapi/openapitest"
 	"github.com/perfcast/perfcast/rest"
 )
 
@@ -28,8 +27,7 @@ type server struct {
 	*testing.T
 	*httptest.Server
 	app      *app.App
-	document map[string]any
-	schemas  *jsonschema.Compiler
+	document *openapitest.Document
 	shutdown context.CancelFunc
 }
 
@@ -42,7 +40,7 @@ func serve(t *testing.T, o rest.Options) *server {
 	h.Start()
 	t.Cleanup(h.Close)
 	t.Cleanup(cancel)
-	s := &server{T: t, Server: h, app: a, shutdown: cancel, schemas: jsonschema.NewCompiler()}
+	s := &server{T: t, Server: h, app: a, shutdown: cancel}
 	r, err := http.Get(h.URL + "/openapi.json")
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +50,7 @@ func serve(t *testing.T, o rest.Options) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.schemas.AddResource("openapi.json", resource); err != nil {
-		t.Fatal(err)
-	}
-	s.document = resource.(map[string]any)
+	s.document = openapitest.Parse(t, text)
 	return s
 }
 
@@ -109,58 +100,14 @@ func (s *server) send(r *http.Request) answer {
 			s.Fatalf("%s %s: %v in %s", r.Method, r.URL.Path, err, text)
 		}
 	}
-	s.conforms(r.Method, r.URL.Path, a)
+	s.document.Answer(s, r.Method, r.URL.Path, a.status, a.header, text)
 	return a
-}
-
-// conforms holds an answer of a documented operation against its schema.
-func (s *server) conforms(method, path string, a answer) {
-	s.Helper()
-	paths := s.document["paths"].(map[string]any)
-	documented := path
-	if _, ok := paths[path]; !ok {
-		documented = path[:strings.LastIndexByte(path, '/')+1] + "{task_id}"
-	}
-	operation, ok := paths[documented].(map[string]any)
-	if ok {
-		operation, ok = operation[strings.ToLower(method)].(map[string]any)
-	}
-	if !ok {
-		return // not an operation: an unknown path or a wrong method
-	}
-	status := jsonNumber(a.status)
-	responses := operation["responses"].(map[string]any)
-	if responses[status] == nil {
-		s.Errorf("%s %s answers %s, which is not documented", method, path, status)
-		return
-	}
-	if a.header.Get("Content-Type") != "application/json" {
-		s.Errorf("%s %s: content type %q", method, path, a.header.Get("Content-Type"))
-		return
-	}
-	pointer := "#/paths/" + escape(documented) + "/" + strings.ToLower(method) + "/responses/" + status + "/content/application~1json/schema"
-	s.validate(pointer, a.body)
 }
 
 // validate holds a value against a schema of the document.
 func (s *server) validate(pointer string, v any) {
 	s.Helper()
-	schema, err := s.schemas.Compile("openapi.json" + pointer)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := schema.Validate(v); err != nil {
-		s.Errorf("against %s: %v", pointer, err)
-	}
-}
-
-func escape(path string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(path)
-}
-
-func jsonNumber(n int) string {
-	text, _ := json.Marshal(n)
-	return string(text)
+	s.document.Validate(s, pointer, v)
 }
 
 // resultOf names the component that describes the result of an endpoint.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/document"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
@@ -16,46 +17,46 @@ const (
 )
 
 // routes is the documented API.
-func routes() []route {
-	return []route{
-		start(route{path: Prefix + "/predict-hardware", id: "predictHardware", summary: "Recommend hardware for a model",
-			doc: "The result ranks the platforms that qualify and says why. With predict_performance it also holds the prediction for the first."},
+func (h *handler) routes() []openapi.Route {
+	return []openapi.Route{
+		start(h, openapi.Route{Path: Prefix + "/predict-hardware", ID: "predictHardware", Summary: "Recommend hardware for a model",
+			Doc: "The result ranks the platforms that qualify and says why. With predict_performance it also holds the prediction for the first."},
 			PredictHardwareRequest.job),
-		start(route{path: Prefix + "/predict-performance", id: "predictPerformance", summary: "Predict throughput, latency and memory",
-			doc: "The result holds one prediction for each platform, with its 90 % interval and what it rests on."},
+		start(h, openapi.Route{Path: Prefix + "/predict-performance", ID: "predictPerformance", Summary: "Predict throughput, latency and memory",
+			Doc: "The result holds one prediction for each platform, with its 90 % interval and what it rests on."},
 			PredictPerformanceRequest.job),
-		start(route{path: Prefix + "/record-measurement", id: "recordMeasurement", summary: "Record a measurement and compare it",
-			doc: "It is compared with the prediction it names or the newest one of exactly its configuration; without one, with the prediction that would have been given."},
+		start(h, openapi.Route{Path: Prefix + "/record-measurement", ID: "recordMeasurement", Summary: "Record a measurement and compare it",
+			Doc: "It is compared with the prediction it names or the newest one of exactly its configuration; without one, with the prediction that would have been given."},
 			RecordMeasurementRequest.job),
-		start(route{path: Prefix + "/analyze-predictions", id: "analyzePredictions", summary: "Summarise how far predictions were off",
-			doc: "The result has one entry for each metric that was measured, and one overall; it is {} when nothing matches. Sample data does not count."},
+		start(h, openapi.Route{Path: Prefix + "/analyze-predictions", ID: "analyzePredictions", Summary: "Summarise how far predictions were off",
+			Doc: "The result has one entry for each metric that was measured, and one overall; it is {} when nothing matches. Sample data does not count."},
 			AnalyzePredictionsRequest.job),
-		start(route{path: Prefix + "/record-feedback", id: "recordFeedback", summary: "Say how a recommendation turned out",
-			doc: "A later word about the same recommendation replaces the earlier one."},
+		start(h, openapi.Route{Path: Prefix + "/record-feedback", ID: "recordFeedback", Summary: "Say how a recommendation turned out",
+			Doc: "A later word about the same recommendation replaces the earlier one."},
 			RecordFeedbackRequest.job),
-		start(route{path: Prefix + "/store-model", id: "storeModel", summary: "Store a prediction model",
-			doc: "An artefact is accepted in perfcast's own format only. serialized_model_path is a label: the server never opens it.", limit: artefactLimit},
+		start(h, openapi.Route{Path: Prefix + "/store-model", ID: "storeModel", Summary: "Store a prediction model",
+			Doc: "An artefact is accepted in perfcast's own format only. serialized_model_path is a label: the server never opens it.", Limit: artefactLimit},
 			StoreModelRequest.job),
-		start(route{path: Prefix + "/generate-matrix", id: "generateMatrix", summary: "Predict every combination of models, platforms, batch sizes and precisions",
-			doc: "All predictions are stored. A model that is not known has a reason instead."},
+		start(h, openapi.Route{Path: Prefix + "/generate-matrix", ID: "generateMatrix", Summary: "Predict every combination of models, platforms, batch sizes and precisions",
+			Doc: "All predictions are stored. A model that is not known has a reason instead."},
 			GenerateMatrixRequest.job),
-		start(route{path: Prefix + "/generate-sample-data", id: "generateSampleData", summary: "Fill the lists with sample data",
-			doc: "All of it is marked as sample data and kept out of accuracy and learning."},
+		start(h, openapi.Route{Path: Prefix + "/generate-sample-data", ID: "generateSampleData", Summary: "Fill the lists with sample data",
+			Doc: "All of it is marked as sample data and kept out of accuracy and learning."},
 			GenerateSampleDataRequest.job),
 
-		handle(route{method: http.MethodGet, path: Prefix + "/task/{task_id}", id: "getTask", summary: "The state of a task",
-			doc:      "Waits a moment for a running task, so that a client which polls once and then sleeps is not punished.",
-			statuses: []int{http.StatusNotFound}}, getTask),
+		openapi.Handle(openapi.Route{Method: http.MethodGet, Path: Prefix + "/task/{task_id}", ID: "getTask", Summary: "The state of a task",
+			Doc:      "Waits a moment for a running task, so that a client which polls once and then sleeps is not punished.",
+			Statuses: []int{http.StatusNotFound}, Tag: "tasks"}, h.task),
 
-		list(route{path: Prefix + "/recommendations", id: "listRecommendations", summary: "The newest recommendations", doc: listDoc}, recommendations),
-		list(route{path: Prefix + "/predictions", id: "listPredictions", summary: "The newest predictions", doc: listDoc}, predictions),
-		list(route{path: Prefix + "/measurements", id: "listMeasurements", summary: "The newest measurements", doc: listDoc}, measurements),
-		list(route{path: Prefix + "/models", id: "listModels", summary: "The newest prediction models", doc: listDoc}, models),
-		list(route{path: Prefix + "/feature-importance", id: "listFeatureImportance", summary: "What prediction models look at",
-			doc: "Filtered by exact values, ordered by model_id, rank and falling score."}, featureImportance),
+		list(h, openapi.Route{Path: Prefix + "/recommendations", ID: "listRecommendations", Summary: "The newest recommendations", Doc: listDoc}, recommendations),
+		list(h, openapi.Route{Path: Prefix + "/predictions", ID: "listPredictions", Summary: "The newest predictions", Doc: listDoc}, predictions),
+		list(h, openapi.Route{Path: Prefix + "/measurements", ID: "listMeasurements", Summary: "The newest measurements", Doc: listDoc}, measurements),
+		list(h, openapi.Route{Path: Prefix + "/models", ID: "listModels", Summary: "The newest prediction models", Doc: listDoc}, models),
+		list(h, openapi.Route{Path: Prefix + "/feature-importance", ID: "listFeatureImportance", Summary: "What prediction models look at",
+			Doc: "Filtered by exact values, ordered by model_id, rank and falling score."}, featureImportance),
 
-		handle(route{method: http.MethodGet, path: "/health", id: "health", summary: "Whether the server works", doc: healthDoc}, health),
-		handle(route{method: http.MethodGet, path: Prefix + "/health", id: "healthBelowPrefix", summary: "The same as /health", doc: healthDoc}, health),
+		openapi.Handle(openapi.Route{Method: http.MethodGet, Path: "/health", ID: "health", Summary: "Whether the server works", Doc: healthDoc, Tag: "health"}, h.health),
+		openapi.Handle(openapi.Route{Method: http.MethodGet, Path: Prefix + "/health", ID: "healthBelowPrefix", Summary: "The same as /health", Doc: healthDoc, Tag: "health"}, h.health),
 	}
 }
 
@@ -64,7 +65,7 @@ type TaskParameters struct {
 	TaskID string `json:"task_id" in:"path" doc:"as the POST answered it"`
 }
 
-func getTask(ctx context.Context, h *handler, in TaskParameters) (document.TaskBody, error) {
+func (h *handler) task(ctx context.Context, in TaskParameters) (document.TaskBody, error) {
 	t, err := h.app.Task(ctx, in.TaskID, h.wait)
 	if err != nil && perf.AsError(err).Code == perf.CodeNotFound {
 		err = perf.NotFound("Task not found")
@@ -244,7 +245,7 @@ type HealthServices struct {
 
 // health counts rows in the database and takes a prediction, so that what it
 // says is so.
-func health(ctx context.Context, h *handler, _ struct{}) (HealthBody, error) {
+func (h *handler) health(ctx context.Context, _ openapi.None) (HealthBody, error) {
 	_, stored := h.app.Overview(ctx)
 	c := app.DefaultConfig()
 	c.Model, c.Platform = "bert-base-uncased", perf.CPU

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/perfcast/perfcast/document"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
@@ -37,13 +38,13 @@ func (h *handler) socket(w http.ResponseWriter, r *http.Request, id string) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "websocket")
-		h.answer(w, r, http.StatusUpgradeRequired, Problem{Detail: "Upgrade Required: this path speaks WebSocket"})
+		h.Answer(w, r, http.StatusUpgradeRequired, openapi.Problem{Detail: "Upgrade Required: this path speaks WebSocket"})
 		return
 	}
 	if h.sockets.Add(1) > h.cap {
 		h.sockets.Add(-1)
 		w.Header().Set("Retry-After", "1")
-		h.answer(w, r, http.StatusServiceUnavailable, Problem{Detail: "Too many WebSockets are open"})
+		h.Answer(w, r, http.StatusServiceUnavailable, openapi.Problem{Detail: "Too many WebSockets are open"})
 		return
 	}
 	defer h.sockets.Add(-1)
@@ -68,7 +69,7 @@ func (h *handler) stream(ctx, shutdown context.Context, conn *websocket.Conn, id
 	if err != nil {
 		code, reason, message := closeUnknownTask, "Task not found", "Task not found"
 		if perf.AsError(err).Code != perf.CodeNotFound {
-			h.log.ErrorContext(ctx, "watching a task", "task", id, "error", err)
+			h.Log.ErrorContext(ctx, "watching a task", "task", id, "error", err)
 			code, reason, message = websocket.StatusInternalError, "internal error", "internal error"
 		}
 		if h.send(ctx, conn, unknownTask{TaskID: id, Error: message}) == nil {
@@ -89,7 +90,7 @@ func (h *handler) stream(ctx, shutdown context.Context, conn *websocket.Conn, id
 				return
 			}
 		case <-ping.C:
-			alive, done := context.WithTimeout(ctx, h.patience)
+			alive, done := context.WithTimeout(ctx, h.Patience)
 			err := conn.Ping(alive)
 			done()
 			if err != nil {
@@ -109,7 +110,7 @@ func (h *handler) send(ctx context.Context, conn *websocket.Conn, message any) e
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.patience)
+	ctx, cancel := context.WithTimeout(ctx, h.Patience)
 	defer cancel()
 	return conn.Write(ctx, websocket.MessageText, text)
 }

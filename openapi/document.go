@@ -1,4 +1,4 @@
-package rest
+package openapi
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/perfcast/perfcast/document"
 )
 
 // object is a JSON object whose keys keep their order.
@@ -51,87 +49,111 @@ type describer struct {
 	named   map[string]bool
 }
 
-// results are the bodies that a completed task can end with.
-var results = []*shape{
-	shapeFor[document.HardwareBody](), shapeFor[document.PerformanceBody](), shapeFor[document.MeasurementBody](),
-	shapeFor[document.FeedbackBody](), shapeFor[document.StoredModelBody](), shapeFor[document.MatrixBody](),
-	shapeFor[document.SampleBody](), shapeFor[document.AnalysisBody](),
+// Document is what an OpenAPI document is made from.
+type Document struct {
+	Title, Description string
+	Tags               []Tag
+	Routes             []Route
+	Also               []*Shape // schemas of what has no route, such as a WebSocket's messages
 }
 
-const description = `Predicts how fast a machine-learning model runs on hardware, recommends hardware, and learns from measurements.
+// Tag groups routes.
+type Tag struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+}
 
-A POST answers at once with the id of a task. GET task/{task_id} shows its state and, once completed, its result.
-A WebSocket on ` + socketPath + `{task_id} streams every state as one JSON message, the last with the result, and closes.
+// keyScheme is the security scheme of routes that need a key.
+const keyScheme = "X-API-Key"
 
-Throughput is samples (requests) per second, latency and all other times are milliseconds, memory is MB (10^6 bytes).
-Timestamps are local time without a zone.`
-
-// openAPI is the OpenAPI 3.1 document of a table of routes. It panics where the
-// table cannot be described: the first test meets the panic.
-func openAPI(routes []route) []byte {
+// JSON is the OpenAPI 3.1 document. It panics where the table cannot be
+// described: the first test meets the panic.
+func (doc *Document) JSON() []byte {
 	d := describer{named: map[string]bool{}}
 	var paths object
-	for i := range routes {
-		r := &routes[i]
-		paths.set(r.path, object{{strings.ToLower(r.method), d.operation(r)}})
+	keyed := false
+	for i := range doc.Routes {
+		r := &doc.Routes[i]
+		keyed = keyed || r.Scope != ""
+		paths.path(strings.Replace(r.Path, "...}", "}", 1)).set(strings.ToLower(r.Method), d.operation(r))
 	}
-	d.schema(shapeFor[document.TaskMessage]()) // of the WebSocket, which has no operation
-	doc := object{
+	for _, s := range doc.Also {
+		d.schema(s)
+	}
+	components := object{{"schemas", d.schemas}}
+	if keyed {
+		components.set("securitySchemes", object{{keyScheme, object{{"type", "apiKey"}, {"in", "header"}, {"name", keyScheme},
+			{"description", "A key that 'perfcast key create' has made."}}}})
+	}
+	return must(json.Marshal(object{
 		{"openapi", "3.1.0"},
-		{"info", object{{"title", "Predictive Performance API"}, {"version", "1.0.0"}, {"description", description},
+		{"info", object{{"title", doc.Title}, {"version", "1.0.0"}, {"description", doc.Description},
 			{"license", object{{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
 		{"servers", []object{{{"url", "/"}}}},
-		{"tags", []object{
-			{{"name", "tasks"}, {"description", "What is worked on: started by a POST, looked at by its id."}},
-			{{"name", "lists"}, {"description", "What is stored, the newest first."}},
-			{{"name", "health"}, {"description", "Whether the server works."}},
-		}},
+		{"tags", doc.Tags},
 		{"paths", paths},
-		{"components", object{{"schemas", d.schemas}}},
-	}
-	return must(json.Marshal(doc))
+		{"components", components},
+	}))
 }
 
-func (d *describer) operation(r *route) object {
-	op := object{{"operationId", r.id}, {"summary", r.summary}}
-	if r.doc != "" {
-		op.set("description", r.doc)
+// path is the item of a path, added when it is the first of its routes.
+func (o *object) path(path string) *object {
+	for _, m := range *o {
+		if m.key == path {
+			return m.value.(*object)
+		}
 	}
-	op.set("tags", []string{tagOf(r)})
-	if r.method == http.MethodPost {
-		op.set("requestBody", object{{"required", true}, {"content", object{{"application/json",
-			object{{"schema", d.schema(r.request)}, {"example", r.request.sample()}}}}}})
-	} else if len(r.request.fields) > 0 {
-		op.set("parameters", d.parameters(r.request))
+	item := &object{}
+	o.set(path, item)
+	return item
+}
+
+func (d *describer) operation(r *Route) object {
+	op := object{{"operationId", r.ID}, {"summary", r.Summary}}
+	description := r.Doc
+	if r.Scope != "" {
+		description = strings.TrimSpace(description + " Needs a key with the scope " + r.Scope + ".")
+	}
+	if description != "" {
+		op.set("description", description)
+	}
+	op.set("tags", []string{r.Tag})
+	if r.Scope != "" {
+		op.set("security", []object{{{keyScheme, []string{}}}})
+	}
+	if r.params != nil {
+		op.set("parameters", d.parameters(r.params))
+	}
+	if r.body != nil {
+		content := object{{"schema", d.schema(r.body)}}
+		if example := r.body.sample(); len(example) > 0 {
+			content.set("example", example)
+		}
+		op.set("requestBody", object{{"required", true}, {"content", object{{"application/json", content}}}})
 	}
 	op.set("responses", d.responses(r))
 	return op
 }
 
-func tagOf(r *route) string {
-	switch {
-	case r.method == http.MethodPost:
-		return "tasks"
-	case strings.HasSuffix(r.path, "/health"):
-		return "health"
-	case strings.Contains(r.path, "{"):
-		return "tasks"
+func (d *describer) responses(r *Route) object {
+	content := object{}
+	if r.Response != nil {
+		content = jsonContent(d.schema(r.Response))
 	}
-	return "lists"
-}
-
-func (d *describer) responses(r *route) object {
-	ok := object{{"description", "Answered"}, {"content", jsonContent(d.schema(r.response))}}
-	if r.response.name == "AcceptedBody" {
+	for _, media := range r.Media {
+		content.set(media, object{{"schema", object{{"type", "string"}}}})
+	}
+	ok := object{{"description", "Answered"}, {"content", content}}
+	if r.Starts != "" {
 		ok[0].value = "Started"
-		ok.set("links", object{{"task", object{{"operationId", "getTask"}, {"parameters", object{{"task_id", "$response.body#/task_id"}}}}}})
+		ok.set("links", object{{"task", object{{"operationId", r.Starts}, {"parameters", object{{"task_id", "$response.body#/task_id"}}}}}})
 	}
 	out := object{{"200", ok}}
-	for _, status := range append(r.statuses, http.StatusInternalServerError) {
-		content := jsonContent(d.schema(shapeFor[Problem]()))
+	for _, status := range r.statuses() {
+		content := jsonContent(d.schema(ShapeFor[Problem]()))
 		switch status {
 		case http.StatusUnprocessableEntity:
-			content = jsonContent(d.schema(shapeFor[HTTPValidationError]()))
+			content = jsonContent(d.schema(ShapeFor[HTTPValidationError]()))
 		case http.StatusInternalServerError:
 			content = object{{"text/plain", object{{"schema", object{{"type", "string"}}}}}}
 		}
@@ -144,19 +166,16 @@ func jsonContent(schema object) object {
 	return object{{"application/json", object{{"schema", schema}}}}
 }
 
-func (d *describer) parameters(s *shape) []object {
+func (d *describer) parameters(s *Shape) []object {
 	var out []object
 	for _, f := range s.fields {
-		p := object{{"name", f.name}, {"in", "query"}, {"required", false}}
-		if f.path {
-			p = object{{"name", f.name}, {"in", "path"}, {"required", true}}
-		}
+		p := object{{"name", f.name}, {"in", f.in}, {"required", f.in == "path" || f.required}}
 		if f.doc != "" {
 			p.set("description", f.doc)
 		}
 		// In a URL everything is text: what stands for null or for a number
 		// there needs no saying.
-		bare := *f.shape
+		bare := *f.Shape
 		bare.nullable, bare.digits = false, nil
 		p.set("schema", withDefault(d.schema(&bare), &bare))
 		out = append(out, p)
@@ -165,7 +184,7 @@ func (d *describer) parameters(s *shape) []object {
 }
 
 // schema describes a value. A named type is written once, among the components.
-func (d *describer) schema(s *shape) object {
+func (d *describer) schema(s *Shape) object {
 	if s.nullable {
 		bare := *s
 		bare.nullable = false
@@ -183,7 +202,7 @@ func (d *describer) schema(s *shape) object {
 	return object{{"$ref", "#/components/schemas/" + s.name}}
 }
 
-func (d *describer) inline(s *shape) object {
+func (d *describer) inline(s *Shape) object {
 	switch s.kind {
 	case kindObject:
 		return d.object(s)
@@ -217,10 +236,10 @@ func (d *describer) inline(s *shape) object {
 			return object{{"anyOf", []object{{{"type", "boolean"}}, {{"enum", []int{0, 1}}}, {{"type", "string"}, {"pattern", booleanText.String()}}}}}
 		}
 		return object{{"type", "boolean"}}
-	case kindResult:
+	case kindUnion:
 		var any []object
-		for _, r := range results {
-			any = append(any, d.schema(r))
+		for _, of := range s.union {
+			any = append(any, d.schema(of))
 		}
 		return object{{"anyOf", any}}
 	case kindLocation:
@@ -228,18 +247,18 @@ func (d *describer) inline(s *shape) object {
 	case kindAny:
 		return object{}
 	}
-	panic(fmt.Sprintf("rest: no schema for %q", s.kind))
+	panic(fmt.Sprintf("openapi: no schema for %q", s.kind))
 }
 
-func (d *describer) object(s *shape) object {
+func (d *describer) object(s *Shape) object {
 	var properties object
 	required := []string{}
 	for _, f := range s.fields {
-		schema := d.schema(f.shape)
+		schema := d.schema(f.Shape)
 		if f.doc != "" {
 			schema.set("description", f.doc)
 		}
-		properties.set(f.name, withDefault(schema, f.shape))
+		properties.set(f.name, withDefault(schema, f.Shape))
 		if f.required {
 			required = append(required, f.name)
 		}
@@ -251,14 +270,14 @@ func (d *describer) object(s *shape) object {
 	return o
 }
 
-func withDefault(schema object, s *shape) object {
+func withDefault(schema object, s *Shape) object {
 	if s.defaultEncoded != "" {
 		schema.set("default", defaultValue(s))
 	}
 	return schema
 }
 
-func text(s *shape) object {
+func text(s *Shape) object {
 	o := object{{"type", "string"}}
 	if s.enum != nil {
 		o.set("enum", s.enum)
@@ -275,7 +294,7 @@ func text(s *shape) object {
 	return o
 }
 
-func numeric(s *shape) object {
+func numeric(s *Shape) object {
 	o := object{{"type", string(s.kind)}}
 	if s.min != nil {
 		o.set("minimum", *s.min)
@@ -290,7 +309,7 @@ func numeric(s *shape) object {
 }
 
 // sample is an example of an object: the examples of its fields.
-func (s *shape) sample() object {
+func (s *Shape) sample() object {
 	o := object{}
 	for _, f := range s.fields {
 		if f.example != "" {

@@ -1,4 +1,4 @@
-package rest
+package openapi_test
 
 import (
 	"bytes"
@@ -7,32 +7,27 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/perfcast/perfcast/openapi"
+	"github.com/perfcast/perfcast/openapi/openapitest"
+	"github.com/perfcast/perfcast/rest"
 )
 
 // bodies are the request schemas of the document, by path.
-func bodies(t testing.TB) map[string]*jsonschema.Schema {
+func bodies(t testing.TB, d openapi.Document) map[string]*jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(openAPI(routes())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("openapi.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]*jsonschema.Schema{}
-	for _, r := range routes() {
-		if r.method == http.MethodPost {
-			if out[r.path], err = c.Compile("openapi.json#/components/schemas/" + r.request.name); err != nil {
-				t.Fatal(err)
-			}
+	doc, out := openapitest.Parse(t, d.JSON()), map[string]*jsonschema.Schema{}
+	for _, r := range d.Routes {
+		if r.HasBody() {
+			_, pointer := doc.Operation(r.Method, r.Path)
+			out[r.Path] = doc.Schema(t, pointer+"/requestBody/content/application~1json/schema")
 		}
 	}
 	return out
@@ -57,8 +52,8 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	schemas := bodies(f)
-	table := routes()
+	table := rest.Document(false)
+	schemas := bodies(f, table)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		comparable := json.Valid(body) && utf8.Valid(body) && !hardNumber.Match(body)
 		var v any
@@ -68,20 +63,19 @@ func FuzzDecode(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		for _, r := range table {
-			if r.method != http.MethodPost {
+		for _, r := range table.Routes {
+			if !r.HasBody() {
 				continue
 			}
-			var d decoder
-			d.body(r.request, body, "application/json", r.fresh())
-			if text, err := json.Marshal(HTTPValidationError{d.errs}); err != nil || len(text) > 50_000 {
-				t.Fatalf("errors of %d bytes: %v", len(text), err)
+			refusals, err := r.Refusals(body)
+			if err != nil || len(refusals) > 50_000 {
+				t.Fatalf("errors of %d bytes: %v", len(refusals), err)
 			}
 			if !comparable {
 				continue
 			}
-			if err := schemas[r.path].Validate(v); (err == nil) != (len(d.errs) == 0) {
-				t.Errorf("%s %s: the document says %v, the decoder %v", r.path, body, err, d.errs)
+			if err := schemas[r.Path].Validate(v); (err == nil) != (refusals == nil) {
+				t.Errorf("%s %s: the document says %v, the decoder %s", r.Path, body, err, refusals)
 			}
 		}
 	})
@@ -89,23 +83,20 @@ func FuzzDecode(f *testing.F) {
 
 // TestDefaults: a request that says nothing gets the documented defaults.
 func TestDefaults(t *testing.T) {
-	var d decoder
-	var r struct {
-		PredictPerformanceRequest
-		GenerateMatrixRequest
-		GenerateSampleDataRequest
-		FeatureImportanceParameters
-	}
-	v := reflect.ValueOf(&r).Elem()
-	for i, body := range []string{`{"model_name":"b","hardware":"cpu"}`, `{"model_configs":[],"hardware_platforms":[],"batch_sizes":[]}`, `{}`, `{}`} {
-		d.body(shapeOf(v.Field(i).Type()).bound(defaultMaxText), []byte(body), "", v.Field(i))
-	}
-	if len(d.errs) > 0 {
-		t.Fatal(d.errs)
-	}
-	got, _ := json.Marshal([]any{r.Configuration.BatchSize, r.SequenceLength, r.Configuration.Mode, r.Configuration.Precision, r.PrecisionOptions, r.NumModels, r.Limit})
-	if want := `[1,128,"inference","fp32",["fp32"],5,100]`; string(got) != want {
-		t.Errorf("%s, want %s", got, want)
+	for path, c := range map[string]struct{ body, want string }{
+		"predict-performance":  {`{"model_name":"b","hardware":"cpu"}`, `"batch_size":1,"sequence_length":128,"mode":"inference","precision":"fp32"`},
+		"generate-matrix":      {`{"model_configs":[],"hardware_platforms":[],"batch_sizes":[]}`, `"precision_options":["fp32"],"mode":"inference"`},
+		"generate-sample-data": {`{}`, `{"num_models":5}`},
+	} {
+		routes := rest.Document(false).Routes
+		i := slices.IndexFunc(routes, func(r openapi.Route) bool { return strings.HasSuffix(r.Path, path) })
+		in, err := routes[i].Defaults(c.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := json.Marshal(in); !strings.Contains(string(got), c.want) {
+			t.Errorf("%s: %s, want %s", path, got, c.want)
+		}
 	}
 }
 
@@ -113,8 +104,8 @@ func TestDefaults(t *testing.T) {
 // word about it.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
-	h := handler{log: slog.New(slog.NewTextHandler(&log, nil))}
-	s := httptest.NewServer(h.recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the secret") })))
+	h := openapi.Server{Log: slog.New(slog.NewTextHandler(&log, nil))}
+	s := httptest.NewServer(h.Recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the secret") })))
 	defer s.Close()
 	r, err := http.Get(s.URL)
 	if err != nil {

@@ -1,4 +1,4 @@
-package rest
+package openapi
 
 import (
 	"encoding/json"
@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,20 +34,21 @@ const (
 	kindInteger  kind = "integer"
 	kindNumber   kind = "number"
 	kindBoolean  kind = "boolean"
-	kindResult   kind = "result"   // of a task; responses only
 	kindLocation kind = "location" // of an error; responses only
-	kindAny      kind = "any"
+	kindUnion    kind = "union"    // one of several bodies; responses only
+	kindAny      kind = "any"      // responses only
 )
 
-// shape describes a JSON value: what the decoder demands of a request, and what
+// Shape describes a JSON value: what the decoder demands of a request, and what
 // the OpenAPI document says of both requests and responses.
-type shape struct {
+type Shape struct {
 	kind     kind
 	name     string // of the component in the OpenAPI document; empty = written in place
 	nullable bool
 
 	fields []field // of an object
-	items  *shape  // of an array or map
+	items  *Shape  // of an array or map
+	union  []*Shape
 
 	enum           []string
 	min, max, over *float64
@@ -64,12 +66,12 @@ type field struct {
 	name     string
 	index    []int // of the Go field
 	required bool
-	path     bool // taken from the path
-	*shape
+	in       string // "path", "query" or "" for the body
+	*Shape
 }
 
-// oneOrMany is a list that may be given as its only item.
-type oneOrMany[T any] []T
+// OneOrMany is a list that may be given as its only item.
+type OneOrMany[T any] []T
 
 var (
 	enums = map[reflect.Type][]string{
@@ -92,16 +94,16 @@ func texts[S ~string](in []S) []string {
 
 // shapeOf compiles the shape of a Go type. It panics on a type that it cannot
 // describe: the types are ours, and the first test meets the panic.
-func shapeOf(t reflect.Type) *shape {
-	s := &shape{}
+func shapeOf(t reflect.Type) *Shape {
+	s := &Shape{}
 	if values, ok := enums[t]; ok {
 		s.kind, s.enum, s.name = kindString, values, t.Name()
 		return s
 	}
 	switch {
 	case t == rawJSON:
-		s.kind = kindResult
-	case t == reflect.TypeFor[location]():
+		s.kind = kindAny
+	case t == reflect.TypeFor[Location]():
 		s.kind = kindLocation
 	case t == base64s:
 		s.kind = kindBase64
@@ -110,13 +112,13 @@ func shapeOf(t reflect.Type) *shape {
 		s.nullable = true
 	case t.Kind() == reflect.Slice:
 		s.kind, s.items = kindArray, shapeOf(t.Elem())
-		if strings.HasPrefix(t.Name(), "oneOrMany[") {
+		if strings.HasPrefix(t.Name(), "OneOrMany[") {
 			s.kind = kindOrMany
 		}
 	case t.Kind() == reflect.Interface:
 		s.kind = kindAny
 	case t == reflect.TypeFor[map[string]string]():
-		s.kind, s.items = kindTexts, &shape{kind: kindString, maxLen: defaultMaxText}
+		s.kind, s.items = kindTexts, &Shape{kind: kindString, maxLen: defaultMaxText}
 	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String:
 		s.kind, s.items = kindMap, shapeOf(t.Elem())
 	case t.Kind() == reflect.Struct:
@@ -130,12 +132,35 @@ func shapeOf(t reflect.Type) *shape {
 	case t.Kind() == reflect.Float64:
 		s.kind = kindNumber
 	default:
-		panic(fmt.Sprintf("rest: no shape for %v", t))
+		panic(fmt.Sprintf("openapi: no shape for %v", t))
 	}
 	return s
 }
 
-func shapeFor[T any]() *shape { return shapeOf(reflect.TypeFor[T]()) }
+// ShapeFor is the shape of a Go type, by its fields' tags (see the package).
+func ShapeFor[T any]() *Shape { return shapeOf(reflect.TypeFor[T]()) }
+
+// Union says that the raw JSON in a field is one of several bodies.
+func (s *Shape) Union(name string, of ...*Shape) *Shape {
+	for _, f := range s.fields {
+		if f.name == name {
+			f.kind, f.union = kindUnion, of
+			return s
+		}
+	}
+	panic("openapi: " + s.name + " has no field " + name)
+}
+
+// part is an object's fields in the path, the query or the body; nil when it
+// has none there.
+func (s *Shape) part(in ...string) *Shape {
+	p := *s
+	p.fields = slices.DeleteFunc(slices.Clone(s.fields), func(f field) bool { return !slices.Contains(in, f.in) })
+	if len(p.fields) == 0 {
+		return nil
+	}
+	return &p
+}
 
 func fieldsOf(t reflect.Type, at []int) []field {
 	var out []field
@@ -147,14 +172,14 @@ func fieldsOf(t reflect.Type, at []int) []field {
 			out = append(out, fieldsOf(f.Type, index)...)
 			continue
 		case name == "" || name == "-":
-			panic(fmt.Sprintf("rest: %v.%s has no JSON name", t, f.Name))
+			panic(fmt.Sprintf("openapi: %v.%s has no JSON name", t, f.Name))
 		}
 		s := shapeOf(f.Type)
 		s.constrain(f.Tag)
 		out = append(out, field{
-			name: name, index: index, shape: s,
+			name: name, index: index, Shape: s,
 			required: !strings.Contains(options, "omitempty"),
-			path:     f.Tag.Get("in") == "path",
+			in:       f.Tag.Get("in"),
 		})
 	}
 	return out
@@ -162,7 +187,7 @@ func fieldsOf(t reflect.Type, at []int) []field {
 
 // constrain adds what a field's tags say. Bounds of a list are those of its
 // items.
-func (s *shape) constrain(tag reflect.StructTag) {
+func (s *Shape) constrain(tag reflect.StructTag) {
 	s.doc, s.example, s.defaultEncoded = tag.Get("doc"), tag.Get("example"), tag.Get("default")
 	if text, ok := tag.Lookup("maxlen"); ok {
 		s.maxLen = must(strconv.Atoi(text))
@@ -186,12 +211,15 @@ func (s *shape) constrain(tag reflect.StructTag) {
 	case "plain":
 		value.pattern = plainText
 	}
+	if text, ok := tag.Lookup("pattern"); ok {
+		value.pattern = regexp.MustCompile(text)
+	}
 }
 
 // bound sets the limits that a request's shape must have, in place: length of
 // texts, maxText where nothing is said, and of lists, and which texts stand for
 // numbers.
-func (s *shape) bound(maxText int) *shape {
+func (s *Shape) bound(maxText int) *Shape {
 	s.lax = true
 	switch s.kind {
 	case kindString:
@@ -211,9 +239,19 @@ func (s *shape) bound(maxText int) *shape {
 		s.digits = s.decimalText()
 	case kindObject:
 		for _, f := range s.fields {
-			if !f.path { // what is in the path is looked up: too long is not found
-				f.bound(maxText)
-			}
+			f.bound(maxText)
+		}
+	}
+	return s
+}
+
+// boundURL does so for what stands in a URL, where a number is always a text. What is in the
+// path is looked up: too long is not found.
+func (s *Shape) boundURL() *Shape {
+	for _, f := range s.fields {
+		f.lax = true
+		if f.in == "query" && f.kind == kindString && f.maxLen == 0 && f.enum == nil {
+			f.maxLen = defaultMaxQuery
 		}
 	}
 	return s
@@ -232,7 +270,7 @@ var (
 
 // integerText matches the plain decimals from min, which is -max, 0 or 1, to
 // max, which is a power of ten.
-func (s *shape) integerText() *regexp.Regexp {
+func (s *Shape) integerText() *regexp.Regexp {
 	power := s.power()
 	positive := fmt.Sprintf("([1-9][0-9]{0,%d}|1%s)", power-1, strings.Repeat("0", power))
 	switch {
@@ -244,12 +282,12 @@ func (s *shape) integerText() *regexp.Regexp {
 	case *s.min == -*s.max:
 		return regexp.MustCompile("^(0|-?" + positive + ")$")
 	}
-	panic("rest: the lower bound of an integer must be 1, 0 or the upper one's negative")
+	panic("openapi: the lower bound of an integer must be 1, 0 or the upper one's negative")
 }
 
 // decimalText matches the decimals above 0, or from 0 or -max, to max, which is
 // a power of ten.
-func (s *shape) decimalText() *regexp.Regexp {
+func (s *Shape) decimalText() *regexp.Regexp {
 	power := s.power()
 	switch {
 	case s.over != nil && *s.over == 0:
@@ -259,17 +297,17 @@ func (s *shape) decimalText() *regexp.Regexp {
 	case s.min != nil && *s.min == -*s.max:
 		return regexp.MustCompile(fmt.Sprintf(`^-?[0-9]{1,%d}(\.[0-9]{1,20})?$`, power))
 	}
-	panic("rest: the lower bound of a number must be 0 or the upper one's negative")
+	panic("openapi: the lower bound of a number must be 0 or the upper one's negative")
 }
 
 // power is the number of zeros of max.
-func (s *shape) power() int {
+func (s *Shape) power() int {
 	if s.max == nil {
-		panic("rest: a number of a request needs bounds")
+		panic("openapi: a number of a request needs bounds")
 	}
 	power := int(math.Round(math.Log10(*s.max)))
 	if *s.max != math.Pow10(power) {
-		panic("rest: the upper bound of a number must be a power of ten")
+		panic("openapi: the upper bound of a number must be a power of ten")
 	}
 	return power
 }

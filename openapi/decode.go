@@ -1,4 +1,4 @@
-package rest
+package openapi
 
 import (
 	"bytes"
@@ -99,7 +99,7 @@ func (d *decoder) fail(loc []any, input any, kind, msg string, ctx map[string]an
 }
 
 // value decodes in into the settable v.
-func (d *decoder) value(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) value(s *Shape, in any, v reflect.Value, loc []any) {
 	if len(d.errs) >= maxErrors {
 		return
 	}
@@ -146,11 +146,11 @@ func (d *decoder) value(s *shape, in any, v reflect.Value, loc []any) {
 	case kindBoolean:
 		d.boolean(in, v, loc)
 	default:
-		panic(fmt.Sprintf("rest: a request cannot hold %q", s.kind))
+		panic(fmt.Sprintf("openapi: a request cannot hold %q", s.kind))
 	}
 }
 
-func (d *decoder) object(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) object(s *Shape, in any, v reflect.Value, loc []any) {
 	object, ok := in.(map[string]any)
 	if !ok {
 		d.fail(loc, in, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from", nil)
@@ -161,17 +161,17 @@ func (d *decoder) object(s *shape, in any, v reflect.Value, loc []any) {
 		in, given := object[f.name]
 		switch at := append(loc, f.name); {
 		case given:
-			d.value(f.shape, in, v.FieldByIndex(f.index), at)
+			d.value(f.Shape, in, v.FieldByIndex(f.index), at)
 		case f.required:
 			d.fail(at, object, "missing", "Field required", nil)
 		case f.defaultEncoded != "":
-			d.value(f.shape, defaultValue(f.shape), v.FieldByIndex(f.index), at)
+			d.value(f.Shape, defaultValue(f.Shape), v.FieldByIndex(f.index), at)
 		}
 	}
 }
 
 // defaultValue is the decoded default of a field: a text stands for itself.
-func defaultValue(s *shape) any {
+func defaultValue(s *Shape) any {
 	switch s.kind {
 	case kindInteger, kindNumber:
 		return json.Number(s.defaultEncoded)
@@ -183,7 +183,7 @@ func defaultValue(s *shape) any {
 	return s.defaultEncoded
 }
 
-func (d *decoder) texts(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) texts(s *Shape, in any, v reflect.Value, loc []any) {
 	object, ok := in.(map[string]any)
 	if !ok {
 		d.fail(loc, in, "dict_type", "Input should be a valid dictionary", nil)
@@ -205,7 +205,7 @@ func (d *decoder) texts(s *shape, in any, v reflect.Value, loc []any) {
 	}
 }
 
-func (d *decoder) array(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) array(s *Shape, in any, v reflect.Value, loc []any) {
 	array, ok := in.([]any)
 	if !ok {
 		d.fail(loc, in, "list_type", "Input should be a valid list", nil)
@@ -220,7 +220,7 @@ func (d *decoder) array(s *shape, in any, v reflect.Value, loc []any) {
 	}
 }
 
-func (d *decoder) tooLong(s *shape, what string, n int, loc []any) bool {
+func (d *decoder) tooLong(s *Shape, what string, n int, loc []any) bool {
 	if n <= s.maxLen {
 		return false
 	}
@@ -229,7 +229,7 @@ func (d *decoder) tooLong(s *shape, what string, n int, loc []any) bool {
 	return true
 }
 
-func (d *decoder) text(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) text(s *Shape, in any, v reflect.Value, loc []any) {
 	text, ok := in.(string)
 	if s.enum != nil {
 		if !ok || !slices.Contains(s.enum, text) {
@@ -254,11 +254,14 @@ func (d *decoder) text(s *shape, in any, v reflect.Value, loc []any) {
 	}
 }
 
-func (s *shape) patternMessage() string {
-	if s.pattern == filledText {
+func (s *Shape) patternMessage() string {
+	switch s.pattern {
+	case filledText:
 		return "String should have a visible character and no control characters"
+	case plainText:
+		return "String should have no control characters"
 	}
-	return "String should have no control characters"
+	return "String should match pattern '" + s.pattern.String() + "'"
 }
 
 func characters(n int) string {
@@ -281,7 +284,7 @@ func alternatives(names []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-func (d *decoder) integer(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) integer(s *Shape, in any, v reflect.Value, loc []any) {
 	var x float64
 	switch in := in.(type) {
 	case json.Number:
@@ -322,7 +325,7 @@ func plainInteger(text string) bool {
 	return strings.Trim(digits, "0123456789") == ""
 }
 
-func (d *decoder) number(s *shape, in any, v reflect.Value, loc []any) {
+func (d *decoder) number(s *Shape, in any, v reflect.Value, loc []any) {
 	var x float64
 	switch in := in.(type) {
 	case json.Number:
@@ -344,7 +347,7 @@ func (d *decoder) number(s *shape, in any, v reflect.Value, loc []any) {
 	if !d.inBounds(s, x, in, loc) {
 		return
 	}
-	if text, ok := in.(string); ok && !s.digits.MatchString(text) {
+	if text, ok := in.(string); ok && s.digits != nil && !s.digits.MatchString(text) {
 		d.fail(loc, in, "float_parsing", "Input should be a valid number, unable to parse string as a number", nil)
 		return
 	}
@@ -353,7 +356,7 @@ func (d *decoder) number(s *shape, in any, v reflect.Value, loc []any) {
 
 // inBounds reports whether x keeps to the shape's bounds; where it does not, it
 // has said so.
-func (d *decoder) inBounds(s *shape, x float64, in any, loc []any) bool {
+func (d *decoder) inBounds(s *Shape, x float64, in any, loc []any) bool {
 	switch {
 	case s.min != nil && x < *s.min:
 		d.fail(loc, in, "greater_than_equal", "Input should be greater than or equal to "+decimal(*s.min), map[string]any{"ge": *s.min})

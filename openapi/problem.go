@@ -1,9 +1,7 @@
-package rest
+package openapi
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,14 +12,14 @@ import (
 // ValidationError is one entry of a 422 body, as pydantic 2 writes it.
 type ValidationError struct {
 	Type  string         `json:"type" doc:"machine-readable kind of error"`
-	Loc   location       `json:"loc" doc:"where: body, query or path, then keys and indexes"`
+	Loc   Location       `json:"loc" doc:"where: body, query or path, then keys and indexes"`
 	Msg   string         `json:"msg"`
 	Input any            `json:"input" doc:"what was sent; shortened or null where it is long"`
 	Ctx   map[string]any `json:"ctx,omitempty" doc:"the limit that was broken, or the nearest names there are"`
 }
 
-// location is where in a request an error is: keys and indexes.
-type location []any
+// Location is where in a request an error is: keys and indexes.
+type Location []any
 
 // HTTPValidationError is the body of a 422 answer.
 type HTTPValidationError struct {
@@ -35,7 +33,7 @@ type Problem struct {
 
 func invalidJSON(at int64, why string) *ValidationError {
 	return &ValidationError{
-		Type: "json_invalid", Loc: location{"body", at}, Msg: "JSON decode error", Input: map[string]any{},
+		Type: "json_invalid", Loc: Location{"body", at}, Msg: "JSON decode error", Input: map[string]any{},
 		Ctx: map[string]any{"error": why},
 	}
 }
@@ -99,56 +97,15 @@ func shorten(s string) string {
 	return string([]rune(s[:min(len(s), 4*maxEchoText)])[:maxEchoText]) + "…"
 }
 
-// statusOf maps the domain's error codes to HTTP.
-var statusOf = map[perf.Code]int{
-	perf.CodeInvalid:     http.StatusUnprocessableEntity,
-	perf.CodeUnknown:     http.StatusUnprocessableEntity,
-	perf.CodeNotFound:    http.StatusNotFound,
-	perf.CodeConflict:    http.StatusConflict,
-	perf.CodeTooLarge:    http.StatusRequestEntityTooLarge,
-	perf.CodeUnavailable: http.StatusServiceUnavailable,
-	perf.CodeInternal:    http.StatusInternalServerError,
-}
+// Invalid is a request that broke its shape.
+type Invalid []ValidationError
 
-// invalid is a request that broke its shape.
-type invalid []ValidationError
-
-func (e invalid) Error() string { return "invalid request: " + e[0].Msg }
-
-// fail answers with an error. What is not the caller's fault is logged in full
-// and answered without a word about it.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, where string, err error) {
-	var shapeErrors invalid
-	if errors.As(err, &shapeErrors) {
-		h.answer(w, r, http.StatusUnprocessableEntity, HTTPValidationError{Detail: shapeErrors})
-		return
-	}
-	e := perf.AsError(err)
-	status, ok := statusOf[e.Code]
-	switch {
-	case !ok || status == http.StatusInternalServerError:
-		h.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-		internalError(w)
-	case status == http.StatusUnprocessableEntity:
-		h.answer(w, r, status, HTTPValidationError{Detail: []ValidationError{refusal(e, where)}})
-	case status == http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", strconv.Itoa(1))
-		h.answer(w, r, status, Problem{Detail: e.Message})
-	default:
-		h.answer(w, r, status, Problem{Detail: e.Message})
-	}
-}
-
-func internalError(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(http.StatusInternalServerError)
-	_, _ = w.Write([]byte("Internal Server Error"))
-}
+func (e Invalid) Error() string { return "invalid request: " + e[0].Msg }
 
 // refusal is what the domain refused, as an entry of a 422 body. where is
 // "body", "query" or "path".
 func refusal(e *perf.Error, where string) ValidationError {
-	out := ValidationError{Type: "value_error", Loc: append(location{where}, at(e.Field)...), Msg: e.Message}
+	out := ValidationError{Type: "value_error", Loc: append(Location{where}, at(e.Field)...), Msg: e.Message}
 	if e.Code == perf.CodeUnknown {
 		out.Type = "unknown_name"
 		switch out.Loc[len(out.Loc)-1] {
@@ -167,7 +124,7 @@ func refusal(e *perf.Error, where string) ValidationError {
 // at is where in a documented request a field of the domain is. The domain
 // names an item of a list "hardware.1.model_name"; the items of our lists are
 // plain values, so what is at fault is the field itself, or the item.
-func at(field string) location {
+func at(field string) Location {
 	if field == "" {
 		return nil
 	}
@@ -175,7 +132,7 @@ func at(field string) location {
 	last := parts[len(parts)-1]
 	switch {
 	case parts[0] == "model_configs" || len(parts) == 2:
-		var out location
+		var out Location
 		for _, p := range parts {
 			if n, err := strconv.Atoi(p); err == nil {
 				out = append(out, n)
@@ -187,7 +144,7 @@ func at(field string) location {
 	case len(parts) == 3 && last == "hardware_platform":
 		return at(parts[0] + "." + parts[1])
 	case last == "model":
-		return location{"model_name"}
+		return Location{"model_name"}
 	}
-	return location{last}
+	return Location{last}
 }

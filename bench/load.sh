@@ -11,4 +11,4 @@ until grep -q Ready "$dir/out"; do
 	sleep 0.1
 done
 url=$(sed -n 's/.*Predictive API *\(http:\/\/[^\/ ]*\).*/\1/p' "$dir/out")
-${GO:-go} run ./bench/load -url "$url" -rows "${ROWS:-100000}" -connections "${CONNECTIONS:-64}" -duration "${DURATION:-10s}"
+${GO:-go} run ./bench/load -url "$url" -pid $pid -rows "${ROWS:-100000}" -connections "${CONNECTIONS:-64}" -duration "${DURATION:-10s}"

@@ -69,6 +69,9 @@ func (d *DB) Accuracy(ctx context.Context, s Scope, by ...Dimension) ([]Accuracy
 		CASE WHEN min(actual) < max(actual) THEN 1 - sum((actual - predicted) ** 2) / (var_pop(actual) * count(*)) END,
 		avg((actual BETWEEN predicted_low AND predicted_high)::INT)`
 	query := `SELECT ` + strings.Join(append(keys, figures), ", ") + ` FROM prediction_errors` + clause(where) + ` GROUP BY ALL`
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := d.sql.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("db: accuracy: %w", err)

@@ -2,6 +2,7 @@ package db
 
 import (
 	"database/sql/driver"
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -36,6 +37,7 @@ type Batch struct {
 type row struct {
 	rel    *relation
 	values []driver.Value // of rel.columns; seq is filled in by the writer
+	seqAt  int            // where in the batch's record the seq goes
 	// publish tells the memory about the row once it is durable; may be nil.
 	publish func(seq int64)
 }
@@ -51,6 +53,7 @@ type statement struct {
 type encoded struct {
 	rows       []row
 	statements []statement
+	record     []byte // the same for the journal; nil for a database in memory
 }
 
 // encode checks a batch and puts it into the form DuckDB takes. It works on
@@ -61,7 +64,7 @@ func (d *DB) encode(b *Batch) (*encoded, error) {
 		at = time.Now()
 	}
 	e := &encoded{}
-	return e, firstError(
+	err := firstError(
 		func() error { return encode(e, predictions, b.Predictions, d.publishPrediction) },
 		func() error { return encode(e, measurements, b.Measurements, d.measurements.add) },
 		func() error { return encode(e, errorRows, b.Errors, nil) },
@@ -81,6 +84,45 @@ func (d *DB) encode(b *Batch) (*encoded, error) {
 		},
 		func() error { d.encodeStatements(e, b); return nil },
 	)
+	if err == nil && d.path != "" {
+		e.encodeRecord()
+	}
+	return e, err
+}
+
+// encodeRecord renders the batch for the journal.
+func (e *encoded) encodeRecord() {
+	b := make([]byte, 0, 1024*len(e.rows))
+	for i := range e.rows {
+		r := &e.rows[i]
+		b, r.seqAt = appendRow(b, r.rel.place, r.values[:len(r.rel.stored)])
+	}
+	for _, s := range e.statements {
+		b = appendStatement(b, s)
+	}
+	e.record = b
+}
+
+// number gives a row its seq.
+func (e *encoded) number(r *row, seq int64) {
+	r.values[0] = seq
+	if e.record != nil {
+		binary.LittleEndian.PutUint64(e.record[r.seqAt:], uint64(seq))
+	}
+}
+
+// publish tells the memory what became durable.
+func (e *encoded) publish() {
+	for _, r := range e.rows {
+		if r.publish != nil {
+			r.publish(r.values[0].(int64))
+		}
+	}
+	for _, s := range e.statements {
+		if s.publish != nil {
+			s.publish()
+		}
+	}
 }
 
 func firstError(steps ...func() error) error {

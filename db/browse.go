@@ -116,6 +116,9 @@ func (d *DB) readGrid(ctx context.Context, p *plan, g *Grid) error {
 		names = append(names, p.columns[o.column].name)
 	}
 	query, args := p.query(quoted(append(names, "seq")))
+	if err := d.settle(ctx); err != nil {
+		return err
+	}
 	rows, err := d.sql.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -181,6 +184,9 @@ type TableInfo struct {
 
 // Overview tells of every table.
 func (d *DB) Overview(ctx context.Context) ([]TableInfo, error) {
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
 	var out []TableInfo
 	for _, r := range relations {
 		t := TableInfo{Name: r.table}
@@ -193,13 +199,17 @@ func (d *DB) Overview(ctx context.Context) ([]TableInfo, error) {
 	return out, nil
 }
 
-// Size is the bytes on disk of the database file and of its write-ahead log;
-// 0 for one in memory.
-func (d *DB) Size() (file, wal int64) {
+// Size is the bytes on disk of the database file and of its logs; 0 for one in
+// memory.
+func (d *DB) Size() (file, logs int64) {
 	if d.path == "" {
 		return 0, 0
 	}
-	return fileSize(d.path), fileSize(d.path + ".wal")
+	logs = fileSize(d.path + ".wal")
+	for _, suffix := range journalSuffixes {
+		logs += fileSize(d.path + suffix)
+	}
+	return fileSize(d.path), logs
 }
 
 func fileSize(path string) int64 {

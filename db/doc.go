@@ -2,10 +2,11 @@
 //
 // Every change is a Batch of self-contained records, with ids and times of
 // their own, and goes through one writer goroutine: batches that arrive
-// together share a transaction (group commit, through DuckDB's Appender), and
-// Write returns when its batch is on disk. Rows are appended; what changes over
-// time (a task's state, feedback, a corrected device) is appended again and the
-// newest row counts. See DESIGN.md for why.
+// together become durable as one frame of a journal, and Write returns when its
+// batch is on disk. The applier behind it puts thousands of rows at a time into
+// DuckDB, and readers wait for what was acknowledged before they asked. Rows
+// are appended; what changes over time (a task's state, feedback, a corrected
+// device) is appended again and the newest row counts. See DESIGN.md for why.
 //
 // Reading: one method per noun for a row by id and for a list by Query, whose
 // columns are checked against the table's own and whose values are always

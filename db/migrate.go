@@ -45,12 +45,9 @@ func readMigrations(dir fs.FS) ([]migration, error) {
 // migrate brings the database to the newest version, each step in a
 // transaction of its own, and refuses what it does not know.
 func migrate(ctx context.Context, db *sql.DB, steps []migration) error {
-	version, err := schemaVersion(ctx, db)
+	version, err := knownVersion(ctx, db, steps)
 	if err != nil {
 		return err
-	}
-	if version > len(steps) {
-		return fmt.Errorf("its schema has version %d, this perfcast knows only up to %d: use the newer perfcast that wrote it", version, len(steps))
 	}
 	for i := version; i < len(steps); i++ {
 		if err := apply(ctx, db, i+1, steps[i]); err != nil {
@@ -58,6 +55,16 @@ func migrate(ctx context.Context, db *sql.DB, steps []migration) error {
 		}
 	}
 	return nil
+}
+
+// knownVersion is the version of the database's schema, one that the steps
+// lead to.
+func knownVersion(ctx context.Context, db *sql.DB, steps []migration) (int, error) {
+	version, err := schemaVersion(ctx, db)
+	if err == nil && version > len(steps) {
+		err = fmt.Errorf("its schema has version %d, this perfcast knows only up to %d: use the newer perfcast that wrote it", version, len(steps))
+	}
+	return version, err
 }
 
 // schemaVersion is the version of the database's schema; 0 for an empty one.

@@ -8,12 +8,12 @@ import (
 
 // The tables, each by one list of fields.
 var (
-	predictions     = newTable("predictions", "prediction_id", predictionFields)
-	measurements    = newTable("measurements", "measurement_id", measurementFields)
+	predictions     = newTable("predictions", "prediction_id", predictionFields).once()
+	measurements    = newTable("measurements", "measurement_id", measurementFields).once()
 	errorRows       = newTable("prediction_errors", "", errorFields)
-	recommendations = newTable("recommendations", "recommendation_id", recommendationFields).withFeedback()
+	recommendations = newTable("recommendations", "recommendation_id", recommendationFields).once().withFeedback()
 	feedback        = newTable("feedback", "", feedbackFields)
-	models          = newTable("prediction_models", "model_id", modelFields)
+	models          = newTable("prediction_models", "model_id", modelFields).once()
 	importances     = newTable("feature_importance", "", importanceFields)
 	tasks           = newTable("tasks", "task_id", taskFields).latest("task_id")
 	runs            = newTable("runs", "run_id", runFields).latest("run_id")
@@ -29,7 +29,12 @@ var relations = []*relation{
 	&devices.relation, &catalogModels.relation, &fleets.relation,
 }
 
-func init() { runs.time = "started_at" }
+func init() {
+	runs.time = "started_at"
+	for i, r := range relations {
+		r.place = i
+	}
+}
 
 // withFeedback joins the newest feedback to each recommendation.
 func (t *table[T]) withFeedback() *table[T] {

@@ -2,7 +2,9 @@ package db
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -68,20 +70,65 @@ func open(path string, o Options) (_ *DB, err error) {
 	d.sql.SetMaxOpenConns(8)
 	d.sql.SetMaxIdleConns(8)
 	ctx := context.Background()
-	steps, err := migrations()
+	conn, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err = migrate(ctx, d.sql, steps); err != nil {
+	a := newApplier(path, conn.(*duckdb.Conn))
+	defer func() {
+		if err != nil {
+			_ = a.close()
+		}
+	}()
+	if err = d.prepare(ctx, a); err != nil {
 		return nil, err
 	}
-	if _, err = d.sql.ExecContext(ctx, `SET lock_configuration = true`); err != nil {
+	if d.writer, err = d.newWriter(ctx, a); err != nil {
 		return nil, err
 	}
 	if err = d.load(ctx, o); err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.writer.removeJournal())
 	}
-	return d, d.startWriter(ctx, connector)
+	go d.writer.run()
+	return d, nil
+}
+
+// prepare stores what a journal holds, brings the schema up to date, and locks
+// the configuration.
+func (d *DB) prepare(ctx context.Context, a *applier) error {
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	id, position, err := d.position(ctx, steps)
+	if err != nil {
+		return err
+	}
+	if d.path != "" {
+		frames, err := readJournal(d.path, id, position)
+		if err != nil {
+			return err
+		}
+		if err := a.replay(frames); err != nil {
+			return fmt.Errorf("what its journal %s holds could not be stored: %w", d.path+journalSuffixes[0], err)
+		}
+	}
+	if err := migrate(ctx, d.sql, steps); err != nil {
+		return err
+	}
+	_, err = d.sql.ExecContext(ctx, `SET lock_configuration = true`)
+	return err
+}
+
+// position is the database's id and the number of the last frame that it has;
+// none of a database from before there were journals.
+func (d *DB) position(ctx context.Context, steps []migration) (id string, position int64, err error) {
+	version, err := knownVersion(ctx, d.sql, steps)
+	if err != nil || version < 2 {
+		return "", 0, err
+	}
+	err = d.sql.QueryRowContext(ctx, `SELECT database_id, position FROM journal`).Scan(&id, &position)
+	return id, position, err
 }
 
 // dsn is the driver's connection string: nothing of DuckDB that reaches
@@ -105,10 +152,8 @@ func dsn(path string, o Options) (string, error) {
 		"autoload_known_extensions":    {"false"},
 		"enable_external_access":       {"false"},
 		"memory_limit":                 {"2GB"},
-		// A checkpoint rewrites what a table's last row group holds already, so
-		// DuckDB's usual 16 MB cost writers a fifth of their time; a log of this
-		// size is replayed in seconds.
-		"checkpoint_threshold": {"64MB"},
+		// See applier.tidy. A log of this size is replayed in two seconds.
+		"checkpoint_threshold": {"256MB"},
 	}
 	if o.MemoryLimit != "" {
 		v.Set("memory_limit", o.MemoryLimit)
@@ -153,41 +198,73 @@ func fill[T any](ctx context.Context, d *DB, w *window[T]) error {
 	return nil
 }
 
-func (d *DB) startWriter(ctx context.Context, connector *duckdb.Connector) error {
-	conn, err := connector.Connect(ctx)
-	if err != nil {
-		return err
-	}
+// newWriter makes the writer, with a new journal.
+func (d *DB) newWriter(ctx context.Context, a *applier) (*writer, error) {
 	w := &writer{
-		conn:      conn.(*duckdb.Conn),
-		appenders: map[*relation]*duckdb.Appender{},
-		seq:       map[*relation]int64{},
-		jobs:      make(chan *job, 2*maxGroup),
-		stopped:   make(chan struct{}),
+		progress: progress{changed: make(chan struct{})},
+		urgent:   make(chan struct{}, 1),
+		stopped:  make(chan struct{}),
+		jobs:     make(chan *job, 2*maxGroup),
+		applier:  a,
+		seq:      map[*relation]int64{},
+		ids:      newIDs(),
+		open:     &segment{},
+		other:    &segment{},
 	}
+	mark := make([]byte, markSize)
+	_, _ = rand.Read(mark) // never fails
+	head := journalHead{Mark: hex.EncodeToString(mark)}
 	for _, rel := range relations {
 		var last int64
 		if err := d.sql.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM `+quote(rel.table)).Scan(&last); err != nil {
-			_ = w.conn.Close()
-			return err
+			return nil, err
 		}
 		w.seq[rel] = last
+		head.Tables = append(head.Tables, journalTable{rel.table, rel.stored})
 	}
-	d.writer = w
-	go w.run()
-	return nil
+	if err := w.ids.load(ctx, d); err != nil {
+		return nil, err
+	}
+	var position int64
+	if err := d.sql.QueryRowContext(ctx, `SELECT database_id, position FROM journal`).Scan(&head.Database, &position); err != nil {
+		return nil, err
+	}
+	w.progress.acknowledged.Store(position)
+	w.progress.applied = position
+	if d.path == "" {
+		return w, nil
+	}
+	var err error
+	if w.open, err = newSegment(d.path+journalSuffixes[0], head); err != nil {
+		return nil, err
+	}
+	if w.other, err = newSegment(d.path+journalSuffixes[1], head); err != nil {
+		_ = w.open.file.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return w, syncDir(d.path)
 }
 
 // Close stores what Write has accepted, refuses what comes after, and closes
-// the file with its log checkpointed.
+// the file with its logs checkpointed; the journal is gone then, unless DuckDB
+// could not take what it holds, which is an error.
 func (d *DB) Close() error {
-	d.writer.close()
-	return errors.Join(d.writer.conn.Close(), d.sql.Close())
+	w := d.writer
+	err := w.close()
+	if err == nil {
+		// While the database is still locked: the next process has a journal of
+		// the same name.
+		err = w.removeJournal()
+	}
+	return errors.Join(err, w.applier.close(), d.sql.Close())
 }
 
 // Checkpoint moves the write-ahead log into the database file. DuckDB does so
-// by itself every 16 MB and at Close.
+// by itself as the log grows, in quiet moments and at Close.
 func (d *DB) Checkpoint(ctx context.Context) error {
+	if err := d.writer.settle(ctx); err != nil {
+		return err
+	}
 	if _, err := d.sql.ExecContext(ctx, `CHECKPOINT`); err != nil {
 		return fmt.Errorf("db: checkpoint: %w", err)
 	}

@@ -38,6 +38,10 @@ func (p *Page[T]) Values() []T {
 	return out
 }
 
+// settle returns when what Write acknowledged is in DuckDB, where a reader is
+// about to look for it.
+func (d *DB) settle(ctx context.Context) error { return d.writer.settle(ctx) }
+
 // list answers q from the window where it can, else from DuckDB.
 func list[T any](ctx context.Context, d *DB, t *table[T], w *window[T], q Query) (*Page[T], error) {
 	p, err := t.plan(q)
@@ -95,6 +99,9 @@ func (t *table[T]) cursorOf(p *plan, r *Row[T]) string {
 // total counts the rows that a plan's filters keep.
 func (d *DB) total(ctx context.Context, p *plan) (n int64, err error) {
 	query, args := p.total()
+	if err := d.settle(ctx); err != nil {
+		return 0, err
+	}
 	if err := d.sql.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("db: count %s: %w", p.table, err)
 	}
@@ -103,6 +110,9 @@ func (d *DB) total(ctx context.Context, p *plan) (n int64, err error) {
 
 // scan runs a query whose select list is the table's own.
 func scan[T any](ctx context.Context, d *DB, t *table[T], blobs bool, query string, args ...any) (out []Row[T], err error) {
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := d.sql.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("db: read %s: %w", t.table, err)

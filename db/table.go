@@ -15,7 +15,9 @@ type column struct {
 type relation struct {
 	table   string
 	source  string         // what stands behind FROM
+	place   int            // in the list of relations
 	key     string         // the column of the id; empty = none
+	unique  bool           // a row's id is its own: the table's primary key
 	time    string         // the column that "newest" goes by
 	columns []column       // the stored ones first, then the joined
 	stored  []string       // what an insertion fills
@@ -42,6 +44,12 @@ func newTable[T any](name, key string, fields func(*T) []field) *table[T] {
 	for i, c := range t.columns {
 		t.index[c.name] = i
 	}
+	return t
+}
+
+// once makes the table refuse a second row with an id.
+func (t *table[T]) once() *table[T] {
+	t.unique = true
 	return t
 }
 

@@ -2,25 +2,26 @@ package db
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/duckdb/duckdb-go/v2"
 	"github.com/perfcast/perfcast/perf"
 )
 
 const (
-	// maxGroup bounds the batches of one transaction, so that a flood does not
-	// make the first of them wait for all.
+	// maxGroup bounds the batches of one frame, so that a flood does not make
+	// the first of them wait for all.
 	maxGroup = 500
-	// maxPatience bounds the wait for writers who are likely to be back.
-	maxPatience = 20 * time.Millisecond
+	// DuckDB gets what is in the journal when there are so many rows, or after
+	// so long, or when a reader asks. Larger groups hardly make a row cheaper.
+	applyRows = 4096
+	linger    = 200 * time.Millisecond
+	// maxOpen is how many rows may be ahead of DuckDB before writers wait.
+	maxOpen = 4 * applyRows
 )
 
 // job is one batch on its way to the disk.
@@ -30,17 +31,24 @@ type job struct {
 	done  chan error
 }
 
-// writer owns the only connection that writes.
+// writer puts batches into the journal, a group at a time, and acknowledges
+// them; behind it the applier puts them into DuckDB. All fields below jobs are
+// the writer goroutine's own.
 type writer struct {
-	conn      *duckdb.Conn
-	appenders map[*relation]*duckdb.Appender // opened at first use
-	seq       map[*relation]int64            // the last one given out
-
-	jobs    chan *job
-	stopped chan struct{} // closed when the last job is answered
-
 	mu     sync.RWMutex // held to send on jobs, and exclusively to close it
 	closed bool
+
+	progress progress
+	urgent   chan struct{} // a reader waits for what is not in DuckDB yet
+	stopped  chan struct{} // closed when the last job is answered and in DuckDB, or can't be
+
+	jobs    chan *job
+	applier *applier
+	seq     map[*relation]int64 // the last one given out
+	ids     *ids
+	open    *segment // takes the next frame
+	other   *segment // is empty, or the applier's
+	broken  error    // the journal can't be written any more
 }
 
 // Write makes the batch durable. It returns when the batch is on disk and
@@ -88,39 +96,73 @@ func (w *writer) send(ctx context.Context, j *job) error {
 	}
 }
 
-// close lets no further batch in and returns when all before are answered.
-func (w *writer) close() {
+// close lets no further batch in and returns when all before are answered and
+// in DuckDB, or with the reason why they can't be; they are in the journal then.
+func (w *writer) close() error {
 	w.mu.Lock()
 	if !w.closed {
 		w.closed = true
 		close(w.jobs)
+		close(w.applier.closing)
 	}
 	w.mu.Unlock()
 	<-w.stopped
+	_, err, _ := w.progress.get()
+	return err
 }
 
-// run commits what comes in, as much at a time as is waiting. A commit costs
-// much the same for one batch as for many, and writers who were just answered
-// are often back within moments, so it is worth up to a commit's time to
-// let them catch up with those who wait already.
+// removeJournal ends the journal, which must be empty.
+func (w *writer) removeJournal() error { return errors.Join(w.open.remove(), w.other.remove()) }
+
+// run commits what comes in, as much at a time as is waiting, and hands full
+// segments over to the applier.
 func (w *writer) run() {
 	defer close(w.stopped)
-	expected, patience := 1, time.Duration(0)
-	for j := range w.jobs {
-		group := w.gather(j, expected, patience)
-		start := time.Now()
-		w.commit(group)
-		expected, patience = len(group)+len(w.jobs), min(maxPatience, time.Since(start))
+	go w.applier.run(&w.progress)
+	defer close(w.applier.work)
+	var late <-chan time.Time // when what is in the open segment has lain there long enough
+	idle, due, closed := true, false, false
+	for {
+		due = due && len(w.open.batches) > 0
+		if idle && (due || w.open.size >= applyRows) {
+			w.applier.work <- w.open
+			w.open, w.other = w.other, w.open
+			idle, due, late = false, false, nil
+		}
+		if closed && idle {
+			return
+		}
+		jobs := w.jobs
+		if closed || !idle && w.open.size >= maxOpen {
+			jobs = nil
+		}
+		select {
+		case j, ok := <-jobs:
+			if closed = !ok; closed {
+				due = true
+				continue
+			}
+			w.commit(w.gather(j))
+			if late == nil && len(w.open.batches) > 0 {
+				late = time.After(linger)
+			}
+		case <-late:
+			due, late = true, nil
+		case <-w.urgent:
+			due = true
+		case ok := <-w.applier.done:
+			if !ok {
+				return // while closing: what is left stays in the journal
+			}
+			idle = true
+		}
 	}
-	w.dropAppenders()
 }
 
-// gather takes the first job and what waits behind it, and is patient while
-// there are fewer than expected: a lone writer never waits.
-func (w *writer) gather(first *job, expected int, patience time.Duration) []*job {
-	group := make([]*job, 0, min(maxGroup, expected))
-	var tired <-chan time.Time
-	for j, open := first, true; open; {
+// gather takes the first job and what waits behind it.
+func (w *writer) gather(first *job) []*job {
+	var group []*job
+	for j, ok := first, true; ok; {
 		if j.taken.CompareAndSwap(false, true) {
 			group = append(group, j)
 		}
@@ -128,147 +170,110 @@ func (w *writer) gather(first *job, expected int, patience time.Duration) []*job
 			break
 		}
 		select {
-		case j, open = <-w.jobs:
-			continue
+		case j, ok = <-w.jobs:
 		default:
-		}
-		if len(group) >= expected {
-			break
-		}
-		if tired == nil {
-			tired = time.After(patience)
-		}
-		select {
-		case j, open = <-w.jobs:
-		case <-tired:
-			return group
+			ok = false
 		}
 	}
 	return group
 }
 
-// commit stores a group in one transaction and answers its jobs. A group that
-// fails is halved, so that one bad batch fails alone.
+// commit makes a group durable as one frame and answers its jobs. A batch with
+// an id that exists is refused alone.
 func (w *writer) commit(group []*job) {
-	if len(group) == 0 {
+	before := maps.Clone(w.seq)
+	var jobs []*job
+	var batches []*encoded
+	for _, j := range group {
+		if err := w.admit(j.encoded); err != nil {
+			j.done <- err
+			continue
+		}
+		jobs, batches = append(jobs, j), append(batches, j.encoded)
+	}
+	if len(jobs) == 0 {
 		return
 	}
-	err := w.transact(group)
-	switch {
-	case err == nil:
-		for _, j := range group {
-			j.publish()
-			j.done <- nil
+	number := w.progress.acknowledged.Load() + 1
+	broken, err := w.open.append(number, batches)
+	if err != nil {
+		err = fmt.Errorf("db: write: %w", err)
+		if broken {
+			w.broken = err
 		}
-	case len(group) == 1:
-		group[0].done <- writeError(err)
-	default:
-		w.commit(group[:len(group)/2])
-		w.commit(group[len(group)/2:])
+		w.seq = before
+		for _, j := range jobs {
+			w.ids.remove(j.rows)
+			j.done <- err
+		}
+		return
+	}
+	w.progress.acknowledged.Store(number)
+	for _, j := range jobs {
+		j.publish()
+		j.done <- nil
 	}
 }
 
-// transact stores a group or leaves everything as it was.
-func (w *writer) transact(group []*job) error {
-	before := make(map[*relation]int64, len(w.seq))
-	for rel, n := range w.seq {
-		before[rel] = n
+// admit checks what DuckDB would refuse, and numbers the rows.
+func (w *writer) admit(e *encoded) error {
+	if w.broken != nil {
+		return w.broken
 	}
-	if err := w.exec("BEGIN TRANSACTION", nil); err != nil {
+	if _, err, _ := w.progress.get(); err != nil {
 		return err
 	}
-	err := w.store(group)
-	if err == nil {
-		err = w.exec("COMMIT", nil)
+	if err := w.ids.add(e); err != nil {
+		return err
 	}
-	if err != nil {
-		w.dropAppenders() // a failed appender keeps its rows
-		w.seq = before
-		if e := w.exec("ROLLBACK", nil); e != nil && !strings.Contains(e.Error(), "no transaction is active") {
-			return errors.Join(err, e)
-		}
-	}
-	return err
-}
-
-// store appends the group's rows and runs its statements.
-func (w *writer) store(group []*job) error {
-	touched := map[*relation]bool{}
-	for _, j := range group {
-		for i := range j.rows {
-			r := &j.rows[i]
-			a, err := w.appender(r.rel)
-			if err != nil {
-				return err
-			}
-			touched[r.rel] = true
-			w.seq[r.rel]++
-			r.values[0] = w.seq[r.rel]
-			if err := a.AppendRow(r.values[:len(r.rel.stored)]...); err != nil {
-				return err
-			}
-		}
-	}
-	for rel := range touched {
-		if err := w.appenders[rel].Flush(); err != nil {
-			return err
-		}
-	}
-	for _, j := range group {
-		for _, s := range j.statements {
-			if err := w.exec(s.sql, s.args); err != nil {
-				return err
-			}
-		}
+	for i := range e.rows {
+		r := &e.rows[i]
+		w.seq[r.rel]++
+		e.number(r, w.seq[r.rel])
 	}
 	return nil
 }
 
-// publish tells the memory what became durable.
-func (j *job) publish() {
-	for _, r := range j.rows {
-		if r.publish != nil {
-			r.publish(r.values[0].(int64))
+// settle returns when all that was acknowledged before is in DuckDB.
+func (w *writer) settle(ctx context.Context) error {
+	want := w.progress.acknowledged.Load()
+	for {
+		applied, err, changed := w.progress.get()
+		if applied >= want || err != nil {
+			return err
+		}
+		select {
+		case w.urgent <- struct{}{}:
+		default: // another reader has asked already
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	for _, s := range j.statements {
-		if s.publish != nil {
-			s.publish()
-		}
-	}
 }
 
-func (w *writer) appender(rel *relation) (*duckdb.Appender, error) {
-	if a := w.appenders[rel]; a != nil {
-		return a, nil
-	}
-	a, err := duckdb.NewAppenderWithColumns(w.conn, "", "", rel.table, rel.stored)
-	if err != nil {
-		return nil, err
-	}
-	w.appenders[rel] = a
-	return a, nil
+// progress says how far things are, in frames.
+type progress struct {
+	acknowledged atomic.Int64
+
+	mu      sync.Mutex
+	applied int64
+	failed  error         // why DuckDB does not take more, for now
+	changed chan struct{} // closed and replaced at every change
 }
 
-func (w *writer) dropAppenders() {
-	for rel, a := range w.appenders {
-		_ = a.Clear() // their rows belong to a transaction that is over
-		_ = a.Close()
-		delete(w.appenders, rel)
-	}
+func (p *progress) get() (applied int64, failed error, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.applied, p.failed, p.changed
 }
 
-func (w *writer) exec(query string, args []driver.NamedValue) error {
-	_, err := w.conn.ExecContext(context.Background(), query, args)
-	return err
-}
-
-var duplicate = regexp.MustCompile(`(?i)duplicate key "(?:\w+: )?([^"]*)"`)
-
-// writeError says what a caller can do about a failed batch.
-func writeError(err error) error {
-	if m := duplicate.FindStringSubmatch(err.Error()); m != nil {
-		return &perf.Error{Code: perf.CodeConflict, Message: fmt.Sprintf("a record with the id %q exists already", m[1])}
-	}
-	return fmt.Errorf("db: write: %w", err)
+func (p *progress) set(applied int64, failed error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.applied, p.failed = applied, failed
+	close(p.changed)
+	p.changed = make(chan struct{})
 }

@@ -62,15 +62,16 @@ func main() {
 	connections := flag.Int("connections", 64, "connections at once")
 	duration := flag.Duration("duration", 10*time.Second, "time for each kind of work")
 	rows := flag.Int("rows", 0, "predictions to fill the database with first")
+	pid := flag.Int("pid", 0, "the server's process, to count its processor time (Linux)")
 	only := flag.String("only", "", "only the work whose name contains this")
 	flag.Parse()
-	if err := run(*address, *connections, *duration, *rows, *only); err != nil {
+	if err := run(*address, *connections, *duration, *rows, *pid, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run(address string, connections int, duration time.Duration, rows int, only string) error {
+func run(address string, connections int, duration time.Duration, rows, pid int, only string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return err
@@ -80,19 +81,30 @@ func run(address string, connections int, duration time.Duration, rows int, only
 			return fmt.Errorf("filling the database: %w", err)
 		}
 	}
-	fmt.Printf("%d connections, %v each\n%-38s %9s %9s %9s %8s\n", connections, duration, "", "per s", "p50 ms", "p99 ms", "times")
+	fmt.Printf("%d connections, %v each\n%-38s %9s %9s %9s %8s %12s %12s\n", connections, duration,
+		"", "per s", "p50 ms", "p99 ms", "times", "server CPU", "load's CPU")
 	for _, w := range works {
 		if !strings.Contains(w.name, only) {
 			continue
+		}
+		before, err := spent(pid)
+		if err != nil {
+			return err
 		}
 		times, err := measure(u.Host, w, connections, duration)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
+		after, err := spent(pid)
+		if err != nil {
+			return err
+		}
 		slices.Sort(times)
 		rate := float64(len(times)) / duration.Seconds()
 		at := func(q float64) float64 { return times[int(q*float64(len(times)-1))].Seconds() * 1000 }
-		fmt.Printf("%-38s %9.0f %9.2f %9.2f %7.1fx\n", w.name, rate, at(0.5), at(0.99), rate/w.before)
+		each := func(t time.Duration) float64 { return t.Seconds() * 1e6 / float64(len(times)) }
+		fmt.Printf("%-38s %9.0f %9.2f %9.2f %7.1fx %9.0f us %9.0f us\n", w.name, rate, at(0.5), at(0.99), rate/w.before,
+			each(after.server-before.server), each(after.load-before.load))
 	}
 	return nil
 }

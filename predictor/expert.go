@@ -36,13 +36,16 @@ func (p *Predictor) expert(w perf.Workload, rt *Runtime, q Quantity, m Manner) (
 // proportion to the batch, so that throughput never falls with it.
 func (p *Predictor) eager(w perf.Workload, rt *Runtime) (float64, bool) {
 	at := func(batch int) (float64, bool) {
+		w := w
 		w.BatchSize = batch
-		s := ops.Forward(w)
-		if w.Mode == perf.Training {
-			s = ops.Train(w)
-		}
-		t, _, ok := p.kernel.EagerStep(w, s, rt.Launch)
-		return t, ok && t > 0
+		return p.eagerSteps.step(w, func(w perf.Workload) (float64, bool) {
+			s := ops.Forward(w)
+			if w.Mode == perf.Training {
+				s = ops.Train(w)
+			}
+			t, _, ok := p.kernel.EagerStep(w, s, rt.Launch)
+			return t, ok && t > 0
+		})
 	}
 	batch := w.BatchSize
 	below, ok := at(1)

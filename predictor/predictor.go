@@ -22,6 +22,8 @@ type Predictor struct {
 	from    map[[2]string][]SourceGroup // provenance by design and device
 	seen    atomic.Pointer[snapshot]    // what the operator's measurements taught
 	mu      sync.Mutex                  // one Learn at a time
+
+	eagerSteps memo
 }
 
 // New makes a predictor from an artefact's bytes, which it refuses when their

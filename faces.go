@@ -18,6 +18,7 @@ import (
 	"github.com/perfcast/perfcast/db"
 	"github.com/perfcast/perfcast/gateway"
 	"github.com/perfcast/perfcast/key"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
 	"github.com/perfcast/perfcast/resolvers"
@@ -31,6 +32,7 @@ type server struct {
 	db         *db.DB
 	app        *app.App
 	rest       http.Handler
+	document   openapi.Document // of the predictive API, its database included
 	graphql    *resolvers.Handler
 	components *component.Set
 	gateway    *gateway.Gateway
@@ -76,7 +78,9 @@ func (s *server) openApp(ctx context.Context, c config) error {
 
 // openFaces makes the handlers over the verbs.
 func (s *server) openFaces(c config, ring *key.Ring) {
-	s.rest = rest.New(s.app, rest.Options{Log: s.log})
+	s.document = rest.Document(c.requireKeys)
+	s.document.Add(gateway.DatabaseDocument())
+	s.rest = rest.New(s.app, rest.Options{Log: s.log, Document: s.document.JSON()})
 	o := resolvers.Options{Assets: web.Assets(), Origins: c.origins, Log: s.log}
 	if c.requireKeys {
 		s.rest = guardWrites(ring, s.rest)
@@ -113,7 +117,7 @@ func allowed(ring *key.Ring, secret string, mutation bool) error {
 // predictive is the predictive API's port: REST, its keyed database routes, and
 // GraphQL beside it.
 func (s *server) predictive(ring *key.Ring) http.Handler {
-	database := gateway.PredictiveDatabase(s.app, ring, s.rest)
+	database := gateway.PredictiveDatabase(s.app, ring, s.log, s.rest)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/graphql") || strings.HasPrefix(r.URL.Path, "/graphiql") {
 			s.graphql.ServeHTTP(w, r)
@@ -138,9 +142,9 @@ func (s *server) openGateway(c config, ring *key.Ring) (err error) {
 	if s.components, err = component.New(parts); err != nil {
 		return err
 	}
-	o.Builtin = s.components.Builtin()
+	o.Builtin, o.Documents = s.components.Builtin(), s.components.Documents()
 	if !c.unifiedOnly {
-		o.Builtin["predictive"] = s.rest
+		o.Builtin["predictive"], o.Documents["predictive"] = s.rest, s.document
 		o.Root = s.predictive(ring)
 	}
 	s.gateway, err = gateway.New(o)

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/perfcast/perfcast/app"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
@@ -31,9 +30,15 @@ type Options struct {
 
 // Set is the three components.
 type Set struct {
-	Test, Generator, Benchmark http.Handler
+	parts map[string]part
+}
 
-	all []*runs
+// part is one component.
+type part struct {
+	handler http.Handler
+	routes  []openapi.Route
+	runs    *runs
+	about   string
 }
 
 // New makes the components. Commands that can't be read are an error.
@@ -47,56 +52,134 @@ func New(o Options) (*Set, error) {
 	if _, err := LoadCommands(o.Config); err != nil {
 		return nil, err
 	}
-	s := &Set{}
-	for _, c := range []struct {
-		component perf.Component
-		atOnce    int // benchmarks disturb each other, so one at a time
-		make      func(*base) http.Handler
-		to        *http.Handler
-	}{
-		{perf.ComponentTest, 2, newTest, &s.Test},
-		{perf.ComponentGenerator, 4, newGenerator, &s.Generator},
-		{perf.ComponentBenchmark, 1, newBenchmark, &s.Benchmark},
-	} {
-		rs := newRuns(c.component, o.App, c.atOnce, o.Now, o.Log)
-		s.all = append(s.all, rs)
-		*c.to = c.make(&base{Options: o, runs: rs, prefix: "/api/" + string(c.component)})
-	}
-	return s, nil
+	return &Set{map[string]part{
+		"test":      newTest(o),
+		"generator": newGenerator(o),
+		"benchmark": newBenchmark(o),
+	}}, nil
 }
 
 // Builtin are the components by the names that the gateway knows them under.
 func (s *Set) Builtin() map[string]http.Handler {
-	return map[string]http.Handler{"test": s.Test, "generator": s.Generator, "benchmark": s.Benchmark}
+	out := map[string]http.Handler{}
+	for name, p := range s.parts {
+		out[name] = p.handler
+	}
+	return out
+}
+
+// Documents are what the OpenAPI document says of each component.
+func (s *Set) Documents() map[string]openapi.Document {
+	out := map[string]openapi.Document{}
+	for name, p := range s.parts {
+		out[name] = openapi.Document{Routes: p.routes, Tags: []openapi.Tag{{Name: name, Description: p.about}}}
+	}
+	return out
 }
 
 // Close cancels all runs and waits for their ends.
 func (s *Set) Close() {
-	for _, rs := range s.all {
-		rs.close()
+	for _, p := range s.parts {
+		p.runs.close()
 	}
 }
 
-// base is what the components have in common.
-type base struct {
+// bodyWithin is how long a client may take to send a request's body.
+const bodyWithin = time.Minute
+
+// base is what the components have in common: Status is the body of status/{id},
+// Row a row of db/runs.
+type base[Status, Row any] struct {
 	Options
+	web     openapi.Server
 	runs    *runs
 	sockets sockets
-	prefix  string // of its routes
-	noun    string // what a run is called: "Test run", "Task"
-	id      string // the key of a run's id: "run_id", "task_id"
-	list    string // the name of the list of runs: "runs", "tasks"
 
-	cancelable bool                        // over the WebSocket
-	status     func(*perf.Run) any         // the body of status/{id}
-	row        func(*perf.Run, string) any // a row of db/{list}, perhaps as seen from one model
+	about string
+	noun  string // what a run is called: "Test run", "Task"
+	list  string // the name of the list of runs: "runs", "tasks"
+
+	cancelable bool // over the WebSocket
+	status     func(*perf.Run) Status
+	row        func(*perf.Run, string) Row // perhaps as seen from one model
+}
+
+// newBase makes what the components have in common; atOnce runs may go on
+// together.
+func newBase[Status, Row any](o Options, c perf.Component, atOnce int) base[Status, Row] {
+	return base[Status, Row]{
+		Options: o, web: openapi.Server{Log: o.Log, Patience: bodyWithin, Named: true},
+		runs: newRuns(c, o.App, atOnce, o.Now, o.Log),
+	}
+}
+
+// part is the component with all its routes, the common ones and its own.
+func (b *base[Status, Row]) part(own ...openapi.Route) part {
+	routes := append(own, b.routes()...)
+	name := string(b.runs.component)
+	for i := range routes {
+		r := &routes[i]
+		r.Tag, r.ID, r.Path = name, name+r.ID, b.prefix()+r.Path
+	}
+	mux := b.web.Mux(routes)
+	mux.HandleFunc("GET "+b.prefix()+"/ws/{id}", b.watch)
+	return part{b.web.Recovering(mux), routes, b.runs, b.about}
+}
+
+func (b *base[Status, Row]) prefix() string { return "/api/" + string(b.runs.component) }
+
+// Statuses that routes answer with besides those that all have.
+var (
+	unprocessable = []int{http.StatusUnprocessableEntity}
+	missing       = []int{http.StatusNotFound}
+	unfinished    = []int{http.StatusNotFound, http.StatusBadRequest}
+	starting      = []int{http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
+)
+
+// RunID names a run in a path.
+type runID struct {
+	ID string `json:"id" in:"path" doc:"as the POST answered it"`
+}
+
+// routes are those that all components have.
+func (b *base[Status, Row]) routes() []openapi.Route {
+	return append([]openapi.Route{
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/status/{id}", ID: "Status", Summary: "How far a run is", Statuses: missing,
+			Doc: "A WebSocket on " + b.prefix() + "/ws/{id} streams it."},
+			func(ctx context.Context, in runID) (Status, error) {
+				run, err := b.get(ctx, in)
+				return b.status(&run), err
+			}),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/models", ID: "Models", Summary: "The models that are known by name"}, b.models),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/hardware", ID: "Hardware", Summary: "The platforms, and the device that each stands for"}, b.hardware),
+	}, b.database()...)
+}
+
+// get is a run by its id, or the documented error.
+func (b *base[Status, Row]) get(ctx context.Context, in runID) (perf.Run, error) {
+	run, _, err := b.runs.get(ctx, in.ID)
+	if err != nil && perf.AsError(err).Code == perf.CodeNotFound {
+		err = b.notFound(in.ID)
+	}
+	return run, err
+}
+
+// completed is get, for runs that have completed.
+func (b *base[Status, Row]) completed(ctx context.Context, in runID) (perf.Run, error) {
+	run, err := b.get(ctx, in)
+	if err == nil && run.Status != perf.RunCompleted {
+		err = &openapi.StatusError{Status: http.StatusBadRequest, Detail: fmt.Sprintf("%s %s is not completed", b.noun, run.ID)}
+	}
+	return run, err
 }
 
 // notFound is the documented word for an id that there is not.
-func (b *base) notFound(id string) string { return fmt.Sprintf("%s %s not found", b.noun, shorten(id)) }
+func (b *base[Status, Row]) notFound(id string) error {
+	return perf.NotFound("%s %s not found", b.noun, shorten(id))
+}
 
 // canonical is a model's name in the catalogue, or the caller's own.
-func (b *base) canonical(model string) string {
+func (b *base[Status, Row]) canonical(model string) string {
 	if b.App != nil && model != "" {
 		if m, err := b.App.Model(model); err == nil {
 			return m.Name
@@ -105,313 +188,121 @@ func (b *base) canonical(model string) string {
 	return model
 }
 
-// routes are those that all components have.
-func (b *base) routes(mux *http.ServeMux) {
-	get := func(path string, h http.HandlerFunc) { mux.HandleFunc("GET "+b.prefix+path, h) }
-	get("/ws/{id}", b.watch)
-	get("/status/{id}", b.of(func(w http.ResponseWriter, _ *http.Request, r *perf.Run) { writeJSON(w, http.StatusOK, b.status(r)) }))
-	get("/db/"+b.list, b.dbList)
-	get("/db/"+strings.TrimSuffix(b.list, "s")+"/{id}", b.of(func(w http.ResponseWriter, _ *http.Request, r *perf.Run) {
-		writeJSON(w, http.StatusOK, map[string]any{"run": b.row(r, ""), "config": r.Config, "result": r.Result})
-	}))
-	mux.HandleFunc("DELETE "+b.prefix+"/db/"+strings.TrimSuffix(b.list, "s")+"/{id}", b.dbDelete)
-	get("/db/models/stats", func(w http.ResponseWriter, r *http.Request) {
-		b.dbStats(w, r, "model_name", func(r *perf.Run) []string { return b.modelsOf(r) })
-	})
-	get("/db/hardware/stats", func(w http.ResponseWriter, r *http.Request) {
-		b.dbStats(w, r, "hardware", func(r *perf.Run) []string { return r.Hardware })
-	})
-	get("/db/performance", b.dbPerformance)
-	mux.HandleFunc("POST "+b.prefix+"/db/search", b.dbSearch)
-	mux.HandleFunc("POST "+b.prefix+"/db/export", b.dbExport)
-	mux.HandleFunc(b.prefix+"/", func(w http.ResponseWriter, r *http.Request) {
-		other := "GET"
-		if r.Method == http.MethodGet {
-			other = "POST"
-		}
-		probe := r.Clone(r.Context())
-		probe.Method = other
-		if _, pattern := mux.Handler(probe); pattern != b.prefix+"/" {
-			w.Header().Set("Allow", other)
-			writeDetail(w, http.StatusMethodNotAllowed, "Method Not Allowed")
-			return
-		}
-		writeDetail(w, http.StatusNotFound, "Not Found")
-	})
+// started is the answer to a POST that starts a run.
+type started struct {
+	Status  perf.RunStatus `json:"status"`
+	Message string         `json:"message"`
+	Started *string        `json:"started_at"`
 }
 
-// of serves a route about one run.
-func (b *base) of(h func(http.ResponseWriter, *http.Request, *perf.Run)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		run, _, err := b.runs.get(r.Context(), r.PathValue("id"))
-		if err != nil {
-			if perf.AsError(err).Code == perf.CodeNotFound {
-				writeDetail(w, http.StatusNotFound, b.notFound(r.PathValue("id")))
-				return
-			}
-			writeError(w, b.Log, err)
-			return
-		}
-		h(w, r, &run)
+// begin starts a run.
+func (b *base[Status, Row]) begin(r perf.Run, request any, keep bool, message string, do job) (id string, s started, err error) {
+	if r.Config, err = json.Marshal(request); err != nil {
+		return "", s, err
 	}
-}
-
-// completed is of, for runs that have completed.
-func (b *base) completed(h func(http.ResponseWriter, *http.Request, *perf.Run)) http.HandlerFunc {
-	return b.of(func(w http.ResponseWriter, r *http.Request, run *perf.Run) {
-		if run.Status != perf.RunCompleted {
-			writeDetail(w, http.StatusBadRequest, fmt.Sprintf("%s %s is not completed", b.noun, run.ID))
-			return
-		}
-		h(w, r, run)
-	})
-}
-
-// begin starts a run and answers as documented.
-func (b *base) begin(w http.ResponseWriter, r perf.Run, request any, keep bool, message string, do job) {
-	config, err := json.Marshal(request)
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	r.Config = config
 	r, err = b.runs.start(r, keep, do)
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{b.id: r.ID, "status": perf.RunInitializing, "message": message, "started_at": stamp(r.Started)})
+	return r.ID, started{perf.RunInitializing, message, stamp(r.Started)}, err
 }
 
-// filterOf reads limit, status, model_name and a kind from a query.
-func (b *base) filterOf(r *http.Request, kindParam string) (filter, error) {
-	q := r.URL.Query()
-	limit, err := intParam(q, "limit", 100, 1, 1000)
-	f := filter{status: q.Get("status"), kind: q.Get(kindParam), limit: limit}
-	if m := q.Get("model_name"); m != "" {
-		f.models = unique([]string{m, b.canonical(m)})
-	}
-	return f, err
+// knownModels is the body of GET models.
+type knownModels struct {
+	Models []knownModel `json:"models"`
+	Count  int          `json:"count"`
 }
 
-// dbList is GET db/runs or db/tasks: the newest, as a plain list.
-func (b *base) dbList(w http.ResponseWriter, r *http.Request) {
-	f, err := b.filterOf(r, "test_type")
-	if err != nil {
-		refuse(w, b.Log, err)
-		return
-	}
-	list, err := b.search(r.Context(), f)
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, b.rows(list, f))
+type knownModel struct {
+	Name   string  `json:"name"`
+	Family string  `json:"family"`
+	Params float64 `json:"parameters"`
 }
 
-// search lists runs, and finds those of several models by what was asked for.
-func (b *base) search(ctx context.Context, f filter) ([]perf.Run, error) {
-	list, err := b.runs.list(ctx, f)
-	if err != nil || len(f.models) == 0 || b.runs.component != perf.ComponentBenchmark {
-		return list, err
-	}
-	for _, m := range f.models {
-		several := f
-		several.models, several.text = []string{""}, fmt.Sprintf("%q", m)
-		more, err := b.runs.list(ctx, several)
-		if err != nil {
-			return nil, err
+// models is GET models: what the catalogue knows.
+func (b *base[Status, Row]) models(context.Context, openapi.None) (knownModels, error) {
+	list := []knownModel{}
+	if b.App != nil {
+		for _, m := range b.App.Models() {
+			list = append(list, knownModel{m.Name, m.Family, float64(m.Params)})
 		}
-		for _, r := range more {
-			if !slices.ContainsFunc(list, func(x perf.Run) bool { return x.ID == r.ID }) {
-				list = append(list, r)
+	}
+	return knownModels{list, len(list)}, nil
+}
+
+// hardwareList is the body of GET hardware.
+type hardwareList struct {
+	Hardware []knownHardware `json:"hardware"`
+	Count    int             `json:"count"`
+}
+
+type knownHardware struct {
+	Name    perf.Platform `json:"name"`
+	Device  *string       `json:"device" doc:"that the platform stands for"`
+	Assumed bool          `json:"assumed" doc:"whether it is neither in the fleet nor found on this host"`
+}
+
+// hardware is GET hardware: the documented platforms, and the device that each
+// stands for.
+func (b *base[Status, Row]) hardware(context.Context, openapi.None) (hardwareList, error) {
+	list := []knownHardware{}
+	for _, p := range perf.RESTPlatforms {
+		row := knownHardware{Name: p, Assumed: true}
+		if b.App != nil {
+			if d, isAssumed, err := b.App.DefaultDevice(p); err == nil {
+				row.Device, row.Assumed = &d.Name, isAssumed
 			}
 		}
+		list = append(list, row)
 	}
-	slices.SortStableFunc(list, func(a, b perf.Run) int { return b.Started.Compare(a.Started) })
-	return list[:min(len(list), f.limit)], nil
+	return hardwareList{list, len(list)}, nil
 }
 
-func (b *base) rows(list []perf.Run, f filter) []any {
-	model := ""
-	if len(f.models) > 0 {
-		model = f.models[len(f.models)-1]
+// asked is the model's name as the request has it.
+func asked(r *perf.Run) string {
+	var q struct {
+		Model string `json:"model_name"`
 	}
-	out := make([]any, len(list))
-	for i := range list {
-		out[i] = b.row(&list[i], model)
-	}
-	return out
+	_ = json.Unmarshal(r.Config, &q)
+	return cmp.Or(q.Model, r.Model)
 }
 
-// dbDelete is DELETE db/run/{id}.
-func (b *base) dbDelete(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	if err := b.runs.remove(r.Context(), id); err != nil {
-		if perf.AsError(err).Code == perf.CodeNotFound {
-			writeDetail(w, http.StatusNotFound, b.notFound(id))
-			return
-		}
-		writeError(w, b.Log, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{b.id: id, "deleted": true})
-}
-
-// stats summarises the runs of one model or piece of hardware.
-type stats struct {
-	Total, Completed, Failed, Cancelled int
-	sum, least, most                    float64 // s, of the completed
-	latest                              time.Time
-}
-
-func (s *stats) add(r *perf.Run) {
-	s.Total++
-	if r.Started.After(s.latest) {
-		s.latest = r.Started
-	}
-	switch r.Status {
-	case perf.RunCompleted:
-		d := r.Completed.Sub(r.Started).Seconds()
-		if s.Completed == 0 || d < s.least {
-			s.least = d
-		}
-		s.most = max(s.most, d)
-		s.sum += d
-		s.Completed++
-	case perf.RunCancelled:
-		s.Cancelled++
-	case perf.RunError, perf.RunTimeout:
-		s.Failed++
-	}
-}
-
-func (s *stats) row(key, name string) map[string]any {
-	row := map[string]any{key: name, "total_runs": s.Total, "completed_runs": s.Completed, "failed_runs": s.Failed,
-		"cancelled_runs": s.Cancelled, "avg_duration": nil, "min_duration": nil, "max_duration": nil, "latest_run": stamp(s.latest)}
-	if s.Completed > 0 {
-		row["avg_duration"], row["min_duration"], row["max_duration"] = s.sum/float64(s.Completed), s.least, s.most
-	}
-	return row
-}
-
-// group sums runs up by name, in order of names.
-func group(list []perf.Run, key string, names func(*perf.Run) []string) []map[string]any {
-	by := map[string]*stats{}
-	for i := range list {
-		for _, n := range names(&list[i]) {
-			if by[n] == nil {
-				by[n] = &stats{}
-			}
-			by[n].add(&list[i])
-		}
-	}
-	out := []map[string]any{}
-	for n, s := range by {
-		out = append(out, s.row(key, n))
-	}
-	slices.SortFunc(out, func(a, b map[string]any) int { return cmp.Compare(a[key].(string), b[key].(string)) })
-	return out
-}
-
-// dbStats sums up the newest 10,000 runs by model or hardware.
-func (b *base) dbStats(w http.ResponseWriter, r *http.Request, key string, names func(*perf.Run) []string) {
-	f, err := b.filterOf(r, "test_type")
-	if err != nil {
-		refuse(w, b.Log, err)
-		return
-	}
-	f.limit = app.MaxLimit
-	list, err := b.search(r.Context(), f)
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	rows := group(list, key, names)
-	if key == "model_name" && len(f.models) > 0 {
-		rows = slices.DeleteFunc(rows, func(row map[string]any) bool { return !slices.Contains(f.models, row[key].(string)) })
-	}
-	writeJSON(w, http.StatusOK, rows)
-}
-
-// dbPerformance is GET db/performance: how long the runs of the last days took.
-func (b *base) dbPerformance(w http.ResponseWriter, r *http.Request) {
-	f, err := b.filterOf(r, "test_type")
-	days := 0
-	if err == nil {
-		days, err = intParam(r.URL.Query(), "days", 30, 1, 365)
-	}
-	if err != nil {
-		refuse(w, b.Log, err)
-		return
-	}
-	f.limit, f.since = app.MaxLimit, b.runs.clock().AddDate(0, 0, -days)
-	list, err := b.search(r.Context(), f)
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"days": days, "total_runs": len(list),
-		"models":   group(list, "model_name", func(r *perf.Run) []string { return b.modelsOf(r) }),
-		"hardware": group(list, "hardware", func(r *perf.Run) []string { return r.Hardware })})
-}
-
-// dbSearch is POST db/search {"query", "limit"}: runs whose request holds the
-// text.
-func (b *base) dbSearch(w http.ResponseWriter, r *http.Request) {
-	ask := struct {
-		Query *string `json:"query"`
-		Limit int     `json:"limit"`
-	}{Limit: 100}
-	if !decode(w, r, &ask) {
-		return
-	}
-	if ask.Query == nil {
-		writeError(w, b.Log, perf.Invalid("query", "Field required"))
-		return
-	}
-	if ask.Limit < 1 || ask.Limit > 1000 {
-		writeError(w, b.Log, perf.Invalid("limit", "must be 1 to 1000"))
-		return
-	}
-	list, err := b.runs.list(r.Context(), filter{text: *ask.Query, limit: ask.Limit})
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, b.rows(list, filter{}))
-}
-
-// dbExport is POST db/export: the runs as a document to download. Where it is
-// kept is for the client to say, not for the server's disk.
-func (b *base) dbExport(w http.ResponseWriter, r *http.Request) {
-	list, err := b.runs.list(r.Context(), filter{limit: app.MaxLimit})
-	if err != nil {
-		writeError(w, b.Log, err)
-		return
-	}
-	out := make([]any, len(list))
-	for i := range list {
-		out[i] = map[string]any{"run": b.row(&list[i], ""), "config": list[i].Config, "result": list[i].Result}
-	}
-	w.Header().Set("Content-Disposition", `attachment; filename="`+string(b.runs.component)+`.json"`)
-	writeJSON(w, http.StatusOK, map[string]any{"count": len(out), b.list: out})
-}
-
-// modelsOf are the models of a run, its own or those that it was asked for, by
-// their names in the catalogue.
-func (b *base) modelsOf(r *perf.Run) []string {
-	if r.Model != "" {
-		return []string{r.Model}
-	}
-	var c struct {
-		Models []string `json:"models"`
-	}
-	if json.Unmarshal(r.Config, &c) != nil {
+// stamp is a time as the documented API writes it: local, without a zone; nil
+// for none.
+func stamp(t time.Time) *string {
+	if t.IsZero() {
 		return nil
 	}
-	for i, m := range c.Models {
-		c.Models[i] = b.canonical(m)
+	t = t.Local().Truncate(time.Microsecond)
+	s := t.Format("2006-01-02T15:04:05.000000")
+	if t.Nanosecond() == 0 {
+		s = t.Format("2006-01-02T15:04:05")
 	}
-	return unique(c.Models)
+	return &s
+}
+
+// timing is how long a run that goes on has taken, and the rest by its
+// progress, in seconds; null when there is nothing to estimate it from.
+type timing struct {
+	Elapsed   float64  `json:"elapsed_time"`
+	Remaining *float64 `json:"estimated_remaining_time"`
+}
+
+func timingOf(r *perf.Run, now time.Time) timing {
+	rest := 0.0
+	if r.Status.Done() {
+		return timing{r.Completed.Sub(r.Started).Seconds(), &rest}
+	}
+	t := timing{Elapsed: max(0, now.Sub(r.Started).Seconds())}
+	if r.Progress > 0 {
+		rest = t.Elapsed * (1 - r.Progress) / r.Progress
+		t.Remaining = &rest
+	}
+	return t
+}
+
+// duration is how long an ended run took, in seconds; nil for another.
+func duration(r *perf.Run) *float64 {
+	if r.Completed.IsZero() {
+		return nil
+	}
+	d := r.Completed.Sub(r.Started).Seconds()
+	return &d
 }

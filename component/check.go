@@ -14,11 +14,11 @@ func (t *test) check(ctx context.Context, q testRequest, hw string, s step) ([]T
 	checks := map[string]func(context.Context, string, string) []func() TestResult{
 		"basic": t.basic, "comprehensive": t.comprehensive, "fault_tolerance": t.faults,
 	}
-	make := checks[q.Type]
+	make := checks[string(q.Type)]
 	if make == nil || t.App == nil {
 		return nil, fmt.Errorf("no test command of type %s is configured for %s: list one under commands.test in the configuration file", q.Type, hw)
 	}
-	list := make(ctx, q.Model, hw)
+	list := make(ctx, string(q.Model), hw)
 	out := []TestResult{}
 	for i, f := range list {
 		if err := context.Cause(ctx); err != nil {

@@ -87,7 +87,7 @@ func (c *Command) UnmarshalYAML(n *yaml.Node) error {
 }
 
 func (c *Command) check() error {
-	if !names["model"].MatchString(c.Name) {
+	if !SafeModel(c.Name) {
 		return fmt.Errorf("command %q needs a name of letters, digits and ._-", c.Name)
 	}
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
@@ -154,17 +154,20 @@ type Values struct {
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
 // names are the placeholders that a request fills, and what each may hold. All
-// begin with a letter or digit, so that none can pass for an option.
+// begin with a letter or digit, so that none can pass for an option; no segment
+// of a model's name is "..".
 var names = map[string]*regexp.Regexp{
-	"model":      regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:+@-]{0,199}$`),
+	"model":      regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:+@-]*(/(\.?([A-Za-z0-9_:+@-][A-Za-z0-9._:+@-]*)?|\.\.[A-Za-z0-9._:+@-]+))*$`),
 	"batch_size": regexp.MustCompile(`^[1-9][0-9]{0,8}$`),
 	"precision":  regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`),
 	"device":     regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._:+-]{0,99}$`),
 }
 
+const maxModelName = 200 // bytes
+
 // SafeModel reports whether a model's name may become a part of an argument.
 func SafeModel(name string) bool {
-	return names["model"].MatchString(name) && !slices.Contains(strings.Split(name, "/"), "..")
+	return len(name) <= maxModelName && names["model"].MatchString(name)
 }
 
 // Expand is the command's arguments with the values in place. A value is

@@ -15,6 +15,7 @@ import (
 	"github.com/perfcast/perfcast/app/apptest"
 	"github.com/perfcast/perfcast/gateway"
 	"github.com/perfcast/perfcast/key"
+	"github.com/perfcast/perfcast/openapi/openapitest"
 	"github.com/perfcast/perfcast/rest"
 )
 
@@ -37,13 +38,24 @@ func unified(t *testing.T, commands string) *server {
 	}
 	builtin := set.Builtin()
 	builtin["predictive"] = rest.New(a, rest.Options{})
-	g, err := gateway.New(gateway.Options{App: a, Keys: ring, Builtin: builtin, Config: config})
+	documents := set.Documents()
+	documents["predictive"] = rest.Document(false)
+	g, err := gateway.New(gateway.Options{App: a, Keys: ring, Builtin: builtin, Config: config, Documents: documents})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(g)
 	t.Cleanup(func() { s.Close(); g.Close(); set.Close() })
-	return &server{t, s, set, a}
+	res, err := http.Get(s.URL + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &server{t, s, openapitest.Parse(t, text), set, a}
 }
 
 // The guide's story through the gateway: run a benchmark and a test, ask for a

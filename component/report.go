@@ -20,33 +20,33 @@ import (
 //
 // The latency is the median of the repeats, low and high their quartiles.
 type Measured struct {
-	Case   string `json:"case"`
-	Model  string `json:"model"`
+	Case   string `json:"case,omitempty" example:"\"forward\""`
+	Model  string `json:"model,omitempty" maxlen:"200" example:"\"bert-base-uncased\""`
 	Family string `json:"family,omitempty"`
 
-	Platform       string `json:"platform,omitempty"`
+	Platform       string `json:"platform,omitempty" doc:"one of GET hardware" example:"\"cpu\""`
 	Device         string `json:"device,omitempty"`
 	Runtime        string `json:"runtime,omitempty"`
 	RuntimeVersion string `json:"runtime_version,omitempty"`
 	Precision      string `json:"precision,omitempty"`
 	Mode           string `json:"mode,omitempty"`
-	BatchSize      int    `json:"batch_size,omitempty"`
-	SequenceLength int    `json:"sequence_length,omitempty"`
-	OutputLength   int    `json:"output_length,omitempty"`
-	ImageSize      int    `json:"image_size,omitempty"`
-	Threads        int    `json:"threads,omitempty"`
+	BatchSize      int    `json:"batch_size,omitempty" min:"0" max:"1000000000"`
+	SequenceLength int    `json:"sequence_length,omitempty" min:"0" max:"1000000000"`
+	OutputLength   int    `json:"output_length,omitempty" min:"0" max:"1000000000"`
+	ImageSize      int    `json:"image_size,omitempty" min:"0" max:"1000000000"`
+	Threads        int    `json:"threads,omitempty" min:"0" max:"1000000000"`
 	Layout         string `json:"layout,omitempty"`
-	Warmup         int    `json:"warmup,omitempty"`
-	Repeats        int    `json:"repeats,omitempty"`
+	Warmup         int    `json:"warmup,omitempty" min:"0" max:"1000000000"`
+	Repeats        int    `json:"repeats,omitempty" min:"0" max:"1000000000"`
 
-	Latency     *float64 `json:"latency_ms,omitempty"`
-	LatencyLow  *float64 `json:"latency_ms_low,omitempty"`
-	LatencyHigh *float64 `json:"latency_ms_high,omitempty"`
-	Throughput  *float64 `json:"throughput,omitempty"`
-	Memory      *float64 `json:"memory_mb,omitempty"`
-	TTFT        *float64 `json:"ttft_ms,omitempty"`
-	TPOT        *float64 `json:"tpot_ms,omitempty"`
-	Output      *float64 `json:"output_tokens_per_second,omitempty"`
+	Latency     *float64 `json:"latency_ms,omitempty" over:"0" max:"1000000000000"`
+	LatencyLow  *float64 `json:"latency_ms_low,omitempty" over:"0" max:"1000000000000"`
+	LatencyHigh *float64 `json:"latency_ms_high,omitempty" over:"0" max:"1000000000000"`
+	Throughput  *float64 `json:"throughput,omitempty" over:"0" max:"1000000000000"`
+	Memory      *float64 `json:"memory_mb,omitempty" over:"0" max:"1000000000000"`
+	TTFT        *float64 `json:"ttft_ms,omitempty" over:"0" max:"1000000000000"`
+	TPOT        *float64 `json:"tpot_ms,omitempty" over:"0" max:"1000000000000"`
+	Output      *float64 `json:"output_tokens_per_second,omitempty" over:"0" max:"1000000000000"`
 
 	Environment map[string]string `json:"environment,omitempty"`
 }

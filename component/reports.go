@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +11,9 @@ import (
 	"os"
 	"path"
 	"time"
+
+	"github.com/perfcast/perfcast/openapi"
+	"github.com/perfcast/perfcast/perf"
 )
 
 // maxReports is how many reports are listed.
@@ -22,9 +26,69 @@ type reportFile struct {
 	Modified *string `json:"modified"`
 }
 
+// reportList is the body of GET reports.
+type reportList struct {
+	Reports []reportFile `json:"reports"`
+	Count   int          `json:"count"`
+}
+
+// reportName is a report's path below the folder.
+type reportName struct {
+	Name string `json:"name" in:"path" doc:"path below the folder; may hold slashes"`
+}
+
+// postedReport is the body of POST report: what a benchmark script prints. What
+// its results share may stand once, at the top.
+type postedReport struct {
+	Measured
+	Results []Measured `json:"results,omitempty" example:"[{\"case\":\"forward\",\"batch_size\":8,\"latency_ms\":41.2,\"throughput\":194.2}]"`
+	Failure *string    `json:"error,omitempty" doc:"why nothing could be measured"`
+}
+
+// postedRows is the answer to POST report.
+type postedRows struct {
+	Results []benchmarkRow `json:"results"`
+	Count   int            `json:"count"`
+}
+
+// reportRoutes are the routes of reports: files, and those that are posted.
+func (t *benchmark) reportRoutes() []openapi.Route {
+	return []openapi.Route{
+		openapi.Handle(openapi.Route{Method: "POST", Path: "/report", ID: "Report", Summary: "Record what a benchmark measured that ran elsewhere",
+			Statuses: []int{http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+			Doc:      "The benchmark scripts send it with --post. What could not be recorded has no measurement_id, and a note."}, t.posted),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/reports", ID: "Reports", Summary: "The files in the folder of reports"}, t.reports),
+		openapi.Raw[reportName, openapi.None](openapi.Route{Method: "GET", Path: "/reports/{name...}", ID: "ReportFile", Summary: "A file of the folder of reports",
+			Statuses: missing, Media: []string{"application/json", "text/plain", "application/octet-stream"}}, t.report),
+	}
+}
+
+// posted records a benchmark's report.
+func (t *benchmark) posted(ctx context.Context, in postedReport) (postedRows, error) {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return postedRows{}, err
+	}
+	ms, err := ParseReport(text)
+	if err != nil {
+		return postedRows{}, perf.Invalid("", "%v", err)
+	}
+	for i := range ms {
+		if !SafeModel(ms[i].Model) {
+			return postedRows{}, perf.Invalid("model", "%q is not a name that can be used: it must match %s", shorten(ms[i].Model), names["model"])
+		}
+		if ms[i].Platform == "" && ms[i].Device == "" {
+			return postedRows{}, perf.Invalid("platform", "is needed, or a device")
+		}
+		ms[i].fill(Values{Model: ms[i].Model, BatchSize: 1, Precision: "fp32", Device: ms[i].Platform}, "posted")
+	}
+	rows := t.record(ctx, ms)
+	return postedRows{rows, len(rows)}, nil
+}
+
 // reports is GET reports: the regular files below the benchmark folder. What
 // a link points to is not in the folder, and neither listed nor served.
-func (t *benchmark) reports(w http.ResponseWriter, _ *http.Request) {
+func (t *benchmark) reports(context.Context, openapi.None) (reportList, error) {
 	list := []reportFile{}
 	root, err := t.folder()
 	if err == nil && root != nil {
@@ -42,11 +106,7 @@ func (t *benchmark) reports(w http.ResponseWriter, _ *http.Request) {
 			return nil
 		})
 	}
-	if err != nil {
-		writeError(w, t.Log, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"reports": list, "count": len(list)})
+	return reportList{list, len(list)}, err
 }
 
 // folder opens the folder of reports so that nothing outside it can be reached
@@ -63,11 +123,11 @@ func (t *benchmark) folder() (*os.Root, error) {
 }
 
 // report is GET reports/{name}: one file, to be shown or saved, never run.
-func (t *benchmark) report(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
+func (t *benchmark) report(w http.ResponseWriter, r *http.Request, in reportName) {
+	name := in.Name
 	f, info, err := t.open(name)
 	if err != nil {
-		writeDetail(w, http.StatusNotFound, "Report "+shorten(name)+" not found")
+		t.web.Fail(w, r, "path", perf.NotFound("Report %s not found", shorten(name)))
 		return
 	}
 	defer func() { _ = f.Close() }()

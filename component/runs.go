@@ -232,7 +232,7 @@ func (rs *runs) remove(ctx context.Context, id string) error {
 		return err
 	}
 	if !r.Status.Done() {
-		return &perf.Error{Code: perf.CodeConflict, Message: "the run is still going on: cancel it first"}
+		return errGoingOn
 	}
 	if rs.app != nil {
 		if err := rs.app.DeleteRun(ctx, id); err != nil {
@@ -246,6 +246,32 @@ func (rs *runs) remove(ctx context.Context, id string) error {
 		rs.order = slices.DeleteFunc(rs.order, func(x string) bool { return x == id })
 	}
 	return nil
+}
+
+var errGoingOn = &perf.Error{Code: perf.CodeConflict, Message: "the run is still going on: cancel it first"}
+
+// detach takes an ended run out of its batch.
+func (rs *runs) detach(ctx context.Context, r perf.Run) error {
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(r.Config, &config); err != nil {
+		return err
+	}
+	delete(config, "batch_id")
+	delete(config, "batch_description")
+	var err error
+	if r.Config, err = json.Marshal(config); err != nil {
+		return err
+	}
+	rs.mu.Lock()
+	l := rs.all[r.ID]
+	if l != nil {
+		l.run.Config = r.Config
+	}
+	rs.mu.Unlock()
+	if rs.app == nil || l != nil && !l.keep {
+		return nil
+	}
+	return rs.app.SaveRun(ctx, r)
 }
 
 // filter chooses runs; zero fields choose all.

@@ -4,114 +4,142 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/perfcast/perfcast/app"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
+// testType is a kind of tests.
+type testType struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+}
+
 // testTypes are the documented kinds of tests, which perfcast has checks of
 // its own for; operators may add others by their commands.
-var testTypes = []struct{ name, description string }{
+var testTypes = []testType{
 	{"basic", "the model and hardware are known, it can be predicted, and one sample fits in memory"},
 	{"comprehensive", "basic, and the predictions for other batches and precisions agree with each other"},
 	{"fault_tolerance", "requests that make no sense are refused, and change nothing"},
 }
 
-// testRequest is the body of POST /api/test/run.
+// testSettings are what a request for tests says besides the model.
+type testSettings struct {
+	Hardware several[deviceName] `json:"hardware,omitempty" maxlen:"100" doc:"platforms or devices; the CPU where it is left out" example:"[\"cpu\"]"`
+	Type     word                `json:"test_type,omitempty" default:"basic" doc:"one of GET types" example:"\"basic\""`
+	Timeout  *float64            `json:"timeout,omitempty" over:"0" max:"100000" doc:"s; 300 where it is left out" example:"60"`
+	Save     *bool               `json:"save_results,omitempty" doc:"keep the run in the database; true where it is left out"`
+	batch
+}
+
+// testRequest is the body of POST run.
 type testRequest struct {
-	Model    string   `json:"model_name"`
-	Hardware texts    `json:"hardware"`
-	Type     string   `json:"test_type"`
-	Timeout  *float64 `json:"timeout"` // s
-	Save     *bool    `json:"save_results"`
+	Model modelName `json:"model_name" maxlen:"200" example:"\"bert-base-uncased\""`
+	testSettings
+}
+
+// testBatchRequest is the body of POST batch.
+type testBatchRequest struct {
+	Models      openapi.OneOrMany[modelName] `json:"model_names" maxlen:"100" itemlen:"200" example:"[\"bert-base-uncased\",\"gpt2\"]"`
+	Description *string                      `json:"description,omitempty" text:"plain" example:"\"nightly\""`
+	testSettings
+}
+
+// testStarted is the answer to POST run.
+type testStarted struct {
+	ID string `json:"run_id"`
+	started
+}
+
+// testBatchStarted is the answer to POST batch.
+type testBatchStarted struct {
+	Batch string   `json:"batch_id"`
+	IDs   []string `json:"run_ids"`
+	started
 }
 
 // test is the component that runs tests.
-type test struct{ *base }
+type test struct{ base[testStatus, testRow] }
 
-func newTest(b *base) http.Handler {
-	t := &test{b}
-	b.noun, b.id, b.list, b.cancelable = "Test run", "run_id", "runs", true
-	b.status, b.row = t.statusOf, t.rowOf
-	mux := http.NewServeMux()
-	b.routes(mux)
-	mux.HandleFunc("POST /api/test/run", t.run)
-	mux.HandleFunc("GET /api/test/results/{id}", b.completed(t.results))
-	mux.HandleFunc("GET /api/test/runs", func(w http.ResponseWriter, r *http.Request) {
-		f, err := b.filterOf(r, "test_type")
-		if err != nil {
-			refuse(w, b.Log, err)
-			return
-		}
-		list, err := b.runs.list(r.Context(), f)
-		if err != nil {
-			writeError(w, b.Log, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"runs": b.rows(list, f), "count": len(list)})
-	})
-	mux.HandleFunc("POST /api/test/cancel/{id}", b.of(func(w http.ResponseWriter, r *http.Request, run *perf.Run) {
-		was, err := b.runs.cancel(r.Context(), run.ID)
-		if err != nil {
-			writeError(w, b.Log, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"run_id": run.ID, "cancelled": was})
-	}))
-	mux.HandleFunc("GET /api/test/models", b.models)
-	mux.HandleFunc("GET /api/test/hardware", b.hardware)
-	mux.HandleFunc("GET /api/test/types", t.types)
-	mux.HandleFunc("GET /api/test/db/batches", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, []any{}) // no route makes batches of tests
-	})
-	return mux
+func newTest(o Options) part {
+	t := &test{newBase[testStatus, testRow](o, perf.ComponentTest, 2)}
+	t.about = "Runs tests of models on hardware: the operator's commands, or checks of its own."
+	t.noun, t.list, t.cancelable = "Test run", "runs", true
+	t.status, t.row = t.statusOf, t.rowOf
+	return t.part(append(t.batches(),
+		openapi.Handle(openapi.Route{Method: "POST", Path: "/run", ID: "Run", Summary: "Run the tests of a model", Statuses: starting}, t.run),
+		openapi.Handle(openapi.Route{Method: "POST", Path: "/batch", ID: "Batch", Summary: "Run the tests of several models, as a batch", Statuses: starting}, t.runBatch),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/results/{id}", ID: "Results", Summary: "What a completed run found", Statuses: unfinished}, t.results),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/runs", ID: "Runs", Summary: "The newest runs", Statuses: unprocessable},
+			func(ctx context.Context, in listParameters) (testRuns, error) {
+				rows, err := t.dbList(ctx, in)
+				return testRuns{rows, len(rows)}, err
+			}),
+		openapi.Handle(openapi.Route{Method: "POST", Path: "/cancel/{id}", ID: "Cancel", Summary: "Cancel a run", Statuses: missing},
+			func(ctx context.Context, in runID) (testCancelled, error) {
+				if _, err := t.get(ctx, in); err != nil {
+					return testCancelled{}, err
+				}
+				was, err := t.runs.cancel(ctx, in.ID)
+				return testCancelled{in.ID, was}, err
+			}),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/types", ID: "Types", Summary: "The types of tests that there are"}, t.types),
+	)...)
 }
 
-func (t *test) run(w http.ResponseWriter, r *http.Request) {
-	q := testRequest{Type: "basic"}
-	if !decode(w, r, &q) {
-		return
-	}
-	if q.Hardware = unique(q.Hardware); len(q.Hardware) == 0 {
-		q.Hardware = texts{"cpu"}
-	}
+// testRuns is the body of GET runs.
+type testRuns struct {
+	Runs  []testRow `json:"runs"`
+	Count int       `json:"count"`
+}
+
+// testCancelled is the answer to POST cancel.
+type testCancelled struct {
+	ID        string `json:"run_id"`
+	Cancelled bool   `json:"cancelled" doc:"whether it was going on"`
+}
+
+func (t *test) run(_ context.Context, q testRequest) (testStarted, error) {
+	p := t.prepare(q)
+	id, s, err := t.begin(p.run, q, p.keep, "Test run started for "+string(q.Model), p.do)
+	return testStarted{id, s}, err
+}
+
+func (t *test) runBatch(ctx context.Context, in testBatchRequest) (testBatchStarted, error) {
+	models := texts(&in.Models)
+	id, ids, err := t.beginBatch(ctx, models, value(in.Description), func(model string, of batch) (prepared, error) {
+		q := testRequest{modelName(model), in.testSettings}
+		q.batch = of
+		p := t.prepare(q)
+		var err error
+		p.run.Config, err = json.Marshal(q)
+		return p, err
+	})
+	return testBatchStarted{id, ids, started{perf.RunInitializing, fmt.Sprintf("Test runs started for %d models", len(models)), stamp(t.runs.clock())}}, err
+}
+
+// prepare is a test run that can be started.
+func (t *test) prepare(q testRequest) prepared {
 	within := 300 * time.Second
 	if q.Timeout != nil {
-		if !(*q.Timeout > 0 && *q.Timeout <= 86400) {
-			writeError(w, t.Log, perf.Invalid("timeout", "must be more than 0 and at most 86400 seconds"))
-			return
-		}
 		within = time.Duration(*q.Timeout * float64(time.Second))
 	}
-	err := checkNames("model_name", "model", q.Model)
-	if err == nil {
-		err = checkNames("hardware", "device", q.Hardware...)
-	}
-	if err == nil {
-		err = checkNames("test_type", "precision", q.Type)
-	}
-	if err != nil {
-		writeError(w, t.Log, err)
-		return
-	}
-	run := perf.Run{Model: t.canonical(q.Model), Hardware: q.Hardware, Kind: q.Type}
-	t.begin(w, run, q, q.Save == nil || *q.Save, "Test run started for "+q.Model, func(ctx context.Context, _ string, s step) (any, error) {
+	run := perf.Run{Model: t.canonical(string(q.Model)), Hardware: texts(q.Hardware, "cpu"), Kind: string(q.Type)}
+	return prepared{run, q.Save == nil || *q.Save, func(ctx context.Context, _ string, s step) (any, error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, within, errTimeout)
 		defer cancel()
-		return t.do(ctx, q, s)
-	})
+		return t.do(ctx, q, run.Hardware, s)
+	}}
 }
 
 // testResults is what a test run found.
 type testResults struct {
-	Passed  int                        `json:"tests_passed"`
-	Failed  int                        `json:"tests_failed"`
-	Skipped int                        `json:"tests_skipped"`
+	testCounts
 	Details []TestResult               `json:"test_details"`
 	Metrics map[string]testPerformance `json:"performance_metrics"` // of the hardware that a command measured
 }
@@ -123,16 +151,16 @@ type testPerformance struct {
 	Memory     *float64 `json:"memory_mb"`
 }
 
-func (t *test) do(ctx context.Context, q testRequest, s step) (any, error) {
+func (t *test) do(ctx context.Context, q testRequest, hardware []string, s step) (any, error) {
 	commands, err := LoadCommands(t.Config)
 	if err != nil {
 		return nil, err
 	}
 	res := &testResults{Details: []TestResult{}, Metrics: map[string]testPerformance{}}
-	for i, hw := range q.Hardware {
-		part := func(f float64, doing string) { s((float64(i)+f)/float64(len(q.Hardware)), hw+": "+doing) }
+	for i, hw := range hardware {
+		part := func(f float64, doing string) { s((float64(i)+f)/float64(len(hardware)), hw+": "+doing) }
 		var tests []TestResult
-		k := slices.IndexFunc(commands.Test, func(c Command) bool { return c.serves(hw, q.Type) })
+		k := slices.IndexFunc(commands.Test, func(c Command) bool { return c.serves(hw, string(q.Type)) })
 		switch {
 		case k >= 0:
 			tests, err = t.command(ctx, &commands.Test[k], q, hw, res, part)
@@ -168,7 +196,7 @@ func (t *test) command(ctx context.Context, c *Command, q testRequest, hw string
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	report := filepath.Join(dir, "report.xml")
-	argv, err := c.Expand(Values{Model: q.Model, BatchSize: 1, Precision: "fp32", Device: hw, Report: report})
+	argv, err := c.Expand(Values{Model: string(q.Model), BatchSize: 1, Precision: "fp32", Device: hw, Report: report})
 	if err != nil {
 		return nil, fmt.Errorf("command %s: %w", c.Name, err)
 	}
@@ -203,109 +231,104 @@ func readSmall(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-func (t *test) statusOf(r *perf.Run) any {
-	spent, rest := elapsed(r, t.Now())
-	m := map[string]any{"run_id": r.ID, "status": r.Status, "progress": r.Progress, "current_step": r.Step, "model_name": asked(r),
-		"hardware": r.Hardware, "test_type": r.Kind, "started_at": stamp(r.Started), "elapsed_time": spent, "estimated_remaining_time": rest}
-	if r.Error != "" {
-		m["error"] = r.Error
-	}
-	return m
+// testStatus is the body of GET status/{id}.
+type testStatus struct {
+	ID       string         `json:"run_id"`
+	Status   perf.RunStatus `json:"status"`
+	Progress float64        `json:"progress" doc:"0 to 1"`
+	Step     string         `json:"current_step"`
+	Model    string         `json:"model_name"`
+	Hardware []string       `json:"hardware"`
+	Type     string         `json:"test_type"`
+	Started  *string        `json:"started_at"`
+	timing
+	Error string `json:"error,omitempty" doc:"why it did not complete"`
 }
 
-func (t *test) rowOf(r *perf.Run, _ string) any {
+func (t *test) statusOf(r *perf.Run) testStatus {
+	return testStatus{r.ID, r.Status, r.Progress, r.Step, asked(r), r.Hardware, r.Kind, stamp(r.Started), timingOf(r, t.Now()), r.Error}
+}
+
+// testRow is a run as the documented table has it.
+type testRow struct {
+	ID        string         `json:"run_id"`
+	Model     string         `json:"model_name"`
+	Hardware  []string       `json:"hardware"`
+	Type      string         `json:"test_type"`
+	Timeout   *float64       `json:"timeout"`
+	Status    perf.RunStatus `json:"status"`
+	Progress  float64        `json:"progress"`
+	Step      string         `json:"current_step"`
+	Started   *string        `json:"started_at"`
+	Completed *string        `json:"completed_at"`
+	Duration  *float64       `json:"duration" doc:"s"`
+	Error     *string        `json:"error"`
+	Batch     *string        `json:"batch_id"`
+	*testCounts
+}
+
+// testCounts are the outcomes of a completed run.
+type testCounts struct {
+	Passed  int `json:"tests_passed"`
+	Failed  int `json:"tests_failed"`
+	Skipped int `json:"tests_skipped"`
+}
+
+func (t *test) rowOf(r *perf.Run, _ string) testRow {
 	var q testRequest
 	_ = json.Unmarshal(r.Config, &q)
-	m := map[string]any{"run_id": r.ID, "model_name": r.Model, "hardware": r.Hardware, "test_type": r.Kind, "timeout": q.Timeout,
-		"status": r.Status, "progress": r.Progress, "current_step": r.Step, "started_at": stamp(r.Started), "completed_at": stamp(r.Completed),
-		"duration": duration(r), "error": nullable(r.Error)}
+	row := testRow{ID: r.ID, Model: r.Model, Hardware: r.Hardware, Type: r.Kind, Timeout: q.Timeout, Status: r.Status, Progress: r.Progress, Step: r.Step,
+		Started: stamp(r.Started), Completed: stamp(r.Completed), Duration: duration(r), Error: nullable(r.Error), Batch: nullable(q.batch.ID)}
 	var res testResults
 	if r.Status == perf.RunCompleted && json.Unmarshal(r.Result, &res) == nil {
-		m["tests_passed"], m["tests_failed"], m["tests_skipped"] = res.Passed, res.Failed, res.Skipped
+		row.testCounts = &res.testCounts
 	}
-	return m
+	return row
 }
 
-func (t *test) results(w http.ResponseWriter, _ *http.Request, r *perf.Run) {
-	writeJSON(w, http.StatusOK, map[string]any{"run_id": r.ID, "status": r.Status, "model_name": asked(r), "hardware": r.Hardware, "test_type": r.Kind,
-		"started_at": stamp(r.Started), "completed_at": stamp(r.Completed), "duration": duration(r), "results": r.Result})
+// testOutcome is the body of GET results/{id}.
+type testOutcome struct {
+	ID        string         `json:"run_id"`
+	Status    perf.RunStatus `json:"status"`
+	Model     string         `json:"model_name"`
+	Hardware  []string       `json:"hardware"`
+	Type      string         `json:"test_type"`
+	Started   *string        `json:"started_at"`
+	Completed *string        `json:"completed_at"`
+	Duration  *float64       `json:"duration" doc:"s"`
+	Results   testResults    `json:"results"`
 }
 
-func (t *test) types(w http.ResponseWriter, _ *http.Request) {
+func (t *test) results(ctx context.Context, in runID) (testOutcome, error) {
+	r, err := t.completed(ctx, in)
+	if err != nil {
+		return testOutcome{}, err
+	}
+	var res testResults
+	err = json.Unmarshal(r.Result, &res)
+	return testOutcome{r.ID, r.Status, asked(&r), r.Hardware, r.Kind, stamp(r.Started), stamp(r.Completed), duration(&r), res}, err
+}
+
+// testTypeList is the body of GET types.
+type testTypeList struct {
+	Types []testType `json:"types"`
+	Count int        `json:"count"`
+}
+
+func (t *test) types(context.Context, openapi.None) (testTypeList, error) {
 	commands, err := LoadCommands(t.Config)
 	if err != nil {
-		writeError(w, t.Log, err)
-		return
+		return testTypeList{}, err
 	}
-	list := []map[string]any{}
-	seen := map[string]bool{}
-	for _, x := range testTypes {
-		seen[x.name] = true
-		list = append(list, map[string]any{"name": x.name, "description": x.description})
-	}
+	list := slices.Clone(testTypes)
 	for _, c := range commands.Test {
 		for _, name := range c.Types {
-			if !seen[name] {
-				seen[name] = true
-				list = append(list, map[string]any{"name": name, "description": "command " + c.Name})
+			if !slices.ContainsFunc(list, func(x testType) bool { return x.Name == name }) {
+				list = append(list, testType{name, "command " + c.Name})
 			}
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"types": list, "count": len(list)})
-}
-
-// asked is the model's name as the request has it.
-func asked(r *perf.Run) string {
-	var q struct {
-		Model string `json:"model_name"`
-	}
-	if json.Unmarshal(r.Config, &q) != nil || q.Model == "" {
-		return r.Model
-	}
-	return q.Model
-}
-
-// duration is how long an ended run took, in seconds; nil for another.
-func duration(r *perf.Run) *float64 {
-	if r.Completed.IsZero() {
-		return nil
-	}
-	d := r.Completed.Sub(r.Started).Seconds()
-	return &d
-}
-
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// models is GET models: what the catalogue knows.
-func (b *base) models(w http.ResponseWriter, _ *http.Request) {
-	list := []map[string]any{}
-	if b.App != nil {
-		for _, m := range b.App.Models() {
-			list = append(list, map[string]any{"name": m.Name, "family": m.Family, "parameters": m.Params})
-		}
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"models": list, "count": len(list)})
-}
-
-// hardware is GET hardware: the documented platforms, and the device that each
-// stands for.
-func (b *base) hardware(w http.ResponseWriter, _ *http.Request) {
-	list := []map[string]any{}
-	for _, p := range perf.RESTPlatforms {
-		row := map[string]any{"name": p, "device": nil, "assumed": true}
-		if b.App != nil {
-			if d, isAssumed, err := b.App.DefaultDevice(p); err == nil {
-				row["device"], row["assumed"] = d.Name, isAssumed
-			}
-		}
-		list = append(list, row)
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"hardware": list, "count": len(list)})
+	return testTypeList{list, len(list)}, nil
 }
 
 // on is the configuration of a model on hardware that a request names by

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/perfcast/perfcast/perf"
 )
 
 // What one client and all together may do over WebSockets.
@@ -57,10 +59,10 @@ func (s *sockets) leave(addr string) {
 // close after the last. The client may say "ping", "status" and, where the
 // component has it, "cancel". It is the newest state that is sent: a slow
 // client misses steps, never the end.
-func (b *base) watch(w http.ResponseWriter, r *http.Request) {
+func (b *base[Status, Row]) watch(w http.ResponseWriter, r *http.Request) {
 	addr, _, _ := net.SplitHostPort(r.RemoteAddr)
 	if !b.sockets.enter(addr) {
-		writeDetail(w, http.StatusServiceUnavailable, "Too many WebSocket connections")
+		b.web.Fail(w, r, "path", &perf.Error{Code: perf.CodeUnavailable, Message: "Too many WebSocket connections"})
 		return
 	}
 	defer b.sockets.leave(addr)
@@ -76,7 +78,7 @@ func (b *base) watch(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	run, changed, err := b.runs.get(ctx, id)
 	if err != nil {
-		b.send(ctx, c, map[string]string{"error": b.notFound(id)})
+		b.send(ctx, c, map[string]string{"error": b.notFound(id).Error()})
 		_ = c.Close(4404, "not found")
 		return
 	}
@@ -103,7 +105,7 @@ func (b *base) watch(w http.ResponseWriter, r *http.Request) {
 
 // await answers the client's words until there is a state to send; false when
 // the client has gone.
-func (b *base) await(ctx context.Context, c *websocket.Conn, id string, changed <-chan struct{}, commands <-chan string, ping <-chan time.Time) bool {
+func (b *base[Status, Row]) await(ctx context.Context, c *websocket.Conn, id string, changed <-chan struct{}, commands <-chan string, ping <-chan time.Time) bool {
 	for {
 		select {
 		case <-ctx.Done():
@@ -140,7 +142,7 @@ func (b *base) await(ctx context.Context, c *websocket.Conn, id string, changed 
 
 // listen hands the client's words on, and ends the connection of one that says
 // too much: more than messageBurst at once, or one every messageEvery.
-func (b *base) listen(ctx context.Context, cancel context.CancelFunc, c *websocket.Conn, commands chan<- string) {
+func (b *base[Status, Row]) listen(ctx context.Context, cancel context.CancelFunc, c *websocket.Conn, commands chan<- string) {
 	defer cancel()
 	quiet := time.Now()
 	for {
@@ -164,7 +166,7 @@ func (b *base) listen(ctx context.Context, cancel context.CancelFunc, c *websock
 	}
 }
 
-func (b *base) send(ctx context.Context, c *websocket.Conn, body any) bool {
+func (b *base[Status, Row]) send(ctx context.Context, c *websocket.Conn, body any) bool {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return false

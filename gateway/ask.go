@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
-	"net/url"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,60 +66,34 @@ var suffixes = []struct {
 
 const standardLimit = 10
 
-// parseAsk reads the parameters; problem is an entry of a 422 answer. Names of
-// columns are left for the database to check.
-func parseAsk(q url.Values) (a ask, problem_ map[string]any) {
-	a.query.Limit = standardLimit
-	a.all = !q.Has("limit")
-	params := make([]string, 0, len(q))
-	for name := range q {
-		params = append(params, name)
+// parseAsk reads the parameters. Names of columns are left for the database to
+// check.
+func parseAsk(in tableParameters) (a ask, err error) {
+	a.query.Limit, a.query.After, a.all = standardLimit, in.Cursor, in.Limit == nil
+	if in.Limit != nil {
+		a.query.Limit = *in.Limit
 	}
-	slices.Sort(params) // so that the same mistakes get the same answer
-	for _, name := range params {
-		for _, v := range q[name] {
-			if p := a.take(name, v, q); p != nil {
-				return a, p
+	if in.Days != 0 {
+		a.query = a.query.Where("created_at", app.Ge, time.Now().AddDate(0, 0, -in.Days))
+	}
+	for _, s := range split(in.Sort) {
+		plain, desc := strings.CutPrefix(s, "-")
+		a.query.Sort = append(a.query.Sort, app.Sort{Column: columnOf(plain).store, Desc: desc})
+	}
+	for _, s := range split(in.Columns) {
+		a.columns = append(a.columns, columnOf(s))
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Filters)) { // so that the same mistakes get the same answer
+		for _, v := range in.Filters[name] {
+			if err := a.filter(name, v); err != nil {
+				return a, err
 			}
 		}
 	}
 	return a, nil
 }
 
-func (a *ask) take(name, v string, q url.Values) map[string]any {
-	switch name {
-	case "limit":
-		n, p := limitOf(q, standardLimit, 0, app.MaxLimit)
-		a.query.Limit = n
-		return p
-	case "cursor":
-		a.query.After = v
-		return nil
-	case "days":
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			return problem(name, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", v)
-		}
-		if n != 0 {
-			a.query = a.query.Where("created_at", app.Ge, time.Now().AddDate(0, 0, -n))
-		}
-		return nil
-	case "sort":
-		for _, s := range split(v) {
-			plain, desc := strings.CutPrefix(s, "-")
-			a.query.Sort = append(a.query.Sort, app.Sort{Column: columnOf(plain).store, Desc: desc})
-		}
-		return nil
-	case "columns":
-		for _, s := range split(v) {
-			a.columns = append(a.columns, columnOf(s))
-		}
-		return nil
-	}
-	return a.filter(name, v)
-}
-
-func (a *ask) filter(name, v string) map[string]any {
+func (a *ask) filter(name, v string) error {
 	if plain, ok := strings.CutSuffix(name, "_null"); ok {
 		null, err := strconv.ParseBool(v)
 		if err != nil {

@@ -3,14 +3,16 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/document"
 	"github.com/perfcast/perfcast/key"
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
@@ -89,16 +91,57 @@ func body[T any](p *app.Page[T], err error, make func([]T, string) any) (any, st
 type database struct {
 	app *app.App
 	now func() time.Time
+	web openapi.Server
 }
 
-func newDatabase(a *app.App, now func() time.Time) *database { return &database{a, now} }
+func newDatabase(a *app.App, now func() time.Time, log *slog.Logger) *database {
+	return &database{a, now, openapi.Server{Log: log, Patience: slowest}}
+}
+
+// routes are the database's; those below db/ need a key.
+func (d *database) routes() []openapi.Route {
+	prefix, unprocessable := prefixes["predictive"], []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
+	routes := []openapi.Route{
+		openapi.Handle(openapi.Route{Method: "GET", Path: prefix + "/stats", ID: "stats", Summary: "Counts of what is stored, of all models or of one"}, d.stats),
+		openapi.Handle(openapi.Route{Method: "POST", Path: prefix + "/db/search", ID: "dbSearch", Summary: "The newest rows of each table that hold a text in one of their names",
+			Statuses: append(unprocessable, http.StatusRequestEntityTooLarge)}, d.search),
+	}
+	for _, t := range relations {
+		routes = append(routes, openapi.Raw[tableParameters, openapi.None](openapi.Route{
+			Method: "GET", Path: prefix + "/db/" + t.route, ID: "db" + strings.ToUpper(t.route[:1]) + t.route[1:],
+			Summary: "Rows of " + t.route + ", filtered, sorted and in pages", Doc: tableDoc, Statuses: unprocessable,
+			Media: []string{"application/json", "text/csv", "application/x-ndjson"},
+		}, func(w http.ResponseWriter, r *http.Request, in tableParameters) { d.table(w, r, &t, in) }))
+	}
+	for i := range routes {
+		routes[i].Tag = "database"
+	}
+	return routes
+}
+
+const tableDoc = "The answer is JSON, or CSV or NDJSON by Accept. In JSON it is the body of the list of the same name, with a next_cursor while there are more pages; " +
+	"with columns, its rows have these alone."
+
+// DatabaseDocument is what the OpenAPI document says of the predictive
+// database's routes.
+func DatabaseDocument() openapi.Document {
+	d := openapi.Document{Routes: newDatabase(nil, nil, nil).routes(),
+		Tags: []openapi.Tag{{Name: "database", Description: "What is stored, with filters by any column."}}}
+	for i := range d.Routes {
+		r := &d.Routes[i]
+		if rest, _ := below(r.Path, prefixes["predictive"]); isDatabase(rest) {
+			r.Scope = string(scopeOf(r.Method, r.Path))
+		}
+	}
+	return d
+}
 
 // PredictiveDatabase puts the predictive database's routes, behind their key,
 // before the predictive API's own: /api/predictive-performance/db/* and the
 // counts at /api/predictive-performance/stats. The gateway does so for the one
 // that it has built in; this is for a predictive server of its own.
-func PredictiveDatabase(a *app.App, keys *key.Ring, next http.Handler) http.Handler {
-	db := withDatabase(newDatabase(a, time.Now), next)
+func PredictiveDatabase(a *app.App, keys *key.Ring, log *slog.Logger, next http.Handler) http.Handler {
+	db := withDatabase(newDatabase(a, time.Now, log), next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, ok := below(r.URL.Path, prefixes["predictive"])
 		if !ok || !isDatabase(rest) {
@@ -110,7 +153,7 @@ func PredictiveDatabase(a *app.App, keys *key.Ring, next http.Handler) http.Hand
 			writeDetail(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		if r, ok := keys.Authorize(w, withPath(r, p), scopeOf(r)); ok {
+		if r, ok := keys.Authorize(w, withPath(r, p), scopeOf(r.Method, p)); ok {
 			db.ServeHTTP(w, r)
 		}
 	})
@@ -119,47 +162,32 @@ func PredictiveDatabase(a *app.App, keys *key.Ring, next http.Handler) http.Hand
 // withDatabase puts the database before the predictive API's other routes. The
 // key has been checked.
 func withDatabase(db *database, next http.Handler) http.Handler {
+	mux := db.web.Recovering(db.web.Mux(db.routes()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rest, ok := below(r.URL.Path, prefixes["predictive"])
-		switch {
-		case ok && rest == "/stats":
-			db.stats(w, r)
-		case ok && isDatabase(rest):
-			_, table := cut(rest)
-			db.serve(w, r, table)
-		default:
-			next.ServeHTTP(w, r)
+		if rest, ok := below(r.URL.Path, prefixes["predictive"]); ok && (rest == "/stats" || isDatabase(rest)) {
+			mux.ServeHTTP(w, r)
+			return
 		}
+		next.ServeHTTP(w, r)
 	})
 }
 
-func (d *database) serve(w http.ResponseWriter, r *http.Request, path string) {
-	name, more := cut(path)
-	if name == "search" && more == "" {
-		if r.Method != http.MethodPost {
-			notAllowed(w, "POST")
-			return
-		}
-		d.search(w, r)
-		return
-	}
-	i := slices.IndexFunc(relations, func(x relation) bool { return x.route == name })
-	switch {
-	case i < 0 || more != "":
-		notFound(w)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		notAllowed(w, "GET, HEAD")
-	default:
-		d.table(w, r, &relations[i])
-	}
+// tableParameters choose and shape rows.
+type tableParameters struct {
+	Limit   *int       `json:"limit,omitempty" min:"0" max:"10000" doc:"most rows; where it is left out 10, and all of them as CSV or NDJSON"`
+	Cursor  string     `json:"cursor,omitempty" maxlen:"4096" doc:"next_cursor of the page before"`
+	Days    int        `json:"days,omitempty" min:"-100000" max:"100000" doc:"look back so many days; 0 = no bound"`
+	Sort    string     `json:"sort,omitempty" doc:"columns, - before one for descending: -throughput,model_name; the newest first where it is left out"`
+	Columns string     `json:"columns,omitempty" maxlen:"4096" doc:"only these: model_name,throughput"`
+	Filters url.Values `json:"filters,omitempty" doc:"COLUMN=x, COLUMN_ne, _lt, _le, _gt, _ge, _in=x,y, _like=a%, _contains, _null=true, each a parameter of its own; columns by the names that a row has, in their units, or by the database's own"`
 }
 
 // table answers one page of a table, or with CSV and NDJSON all of it when no
 // limit is given.
-func (d *database) table(w http.ResponseWriter, r *http.Request, t *relation) {
-	ask, problem := parseAsk(r.URL.Query())
-	if problem != nil {
-		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{problem}})
+func (d *database) table(w http.ResponseWriter, r *http.Request, t *relation, in tableParameters) {
+	ask, err := parseAsk(in)
+	if err != nil {
+		d.refuse(w, r, err)
 		return
 	}
 	d.allNames(ask.query.Filters)
@@ -170,32 +198,35 @@ func (d *database) table(w http.ResponseWriter, r *http.Request, t *relation) {
 		d.export(w, r, t, ask, format)
 		return
 	}
-	if len(ask.columns) > 0 {
-		g, err := d.app.Rows(r.Context(), t.table, ask.query, ask.stored()...)
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		rows := make([]json.RawMessage, len(g.Rows))
-		for i, row := range g.Rows {
-			rows[i] = ask.object(row)
-		}
-		out := map[string]any{"count": len(rows), t.rows: rows}
-		if g.HasNext {
-			out["next_cursor"] = g.Last
-		}
-		writeJSON(w, http.StatusOK, out)
-		return
-	}
-	out, next, err := t.list(r.Context(), d.app, ask.query)
+	out, next, err := d.page(r.Context(), t, &ask)
 	if err != nil {
-		refuse(w, err)
+		d.refuse(w, r, err)
 		return
 	}
 	if next != "" {
 		w.Header().Set("Link", `<`+nextPage(r.URL, next)+`>; rel="next"`)
 	}
-	writeJSON(w, http.StatusOK, out)
+	d.web.Answer(w, r, http.StatusOK, out)
+}
+
+// page is a page as a JSON body, and the cursor behind it.
+func (d *database) page(ctx context.Context, t *relation, ask *ask) (body any, next string, err error) {
+	if len(ask.columns) == 0 {
+		return t.list(ctx, d.app, ask.query)
+	}
+	g, err := d.app.Rows(ctx, t.table, ask.query, ask.stored()...)
+	if err != nil {
+		return nil, "", err
+	}
+	rows := make([]json.RawMessage, len(g.Rows))
+	for i, row := range g.Rows {
+		rows[i] = ask.object(row)
+	}
+	out := map[string]any{"count": len(rows), t.rows: rows}
+	if g.HasNext {
+		out["next_cursor"], next = g.Last, g.Last
+	}
+	return out, next, nil
 }
 
 // allNames lets a filter for a model find it under the catalogue's name too:
@@ -218,93 +249,109 @@ func nextPage(u *url.URL, cursor string) string {
 	return u.EscapedPath() + "?" + q.Encode()
 }
 
-// refuse answers with an error of a query: 422 in the documented shape for one
-// that is the caller's.
-func refuse(w http.ResponseWriter, err error) {
-	e := perf.AsError(err)
-	switch e.Code {
-	case perf.CodeInvalid, perf.CodeUnknown:
-		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{problem(e.Field, "value_error", e.Message, nil)}})
-	case perf.CodeUnavailable:
-		writeDetail(w, http.StatusServiceUnavailable, e.Error())
-	default:
-		writeDetail(w, http.StatusInternalServerError, "internal error")
+// refuse answers with an error of a query. The column that is at fault is the
+// parameter itself, whatever the domain calls fields elsewhere.
+func (d *database) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if e := perf.AsError(err); e.Code == perf.CodeInvalid || e.Code == perf.CodeUnknown {
+		err = problem(e.Field, "value_error", e.Message, nil)
 	}
+	d.web.Fail(w, r, "query", err)
 }
 
-// problem is an entry of a 422 answer about a query parameter.
-func problem(param, typ, msg string, input any) map[string]any {
-	return map[string]any{"type": typ, "loc": []string{"query", param}, "msg": msg, "input": input}
+// problem is a 422 answer about a query parameter.
+func problem(param, typ, msg string, input any) error {
+	return openapi.Invalid{{Type: typ, Loc: openapi.Location{"query", param}, Msg: msg, Input: input}}
 }
 
-// stats counts what is stored, of all models or of one.
-func (d *database) stats(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		notAllowed(w, "GET, HEAD")
-		return
-	}
-	out := map[string]any{"timestamp": stamp(d.now())}
-	if model := r.URL.Query().Get("model_name"); model != "" {
-		out["model_name"] = model
-		for _, t := range relations[:3] {
-			q := app.Query{Count: true}.Where("model_name", app.Eq, model)
+// statsParameters choose what is counted.
+type statsParameters struct {
+	Model string `json:"model_name,omitempty" doc:"under any of its names; all models where it is left out"`
+}
+
+// statsBody counts what is stored.
+type statsBody struct {
+	Timestamp       string `json:"timestamp"`
+	Model           string `json:"model_name,omitempty"`
+	Measurements    int64  `json:"measurements"`
+	Predictions     int64  `json:"predictions"`
+	Recommendations int64  `json:"recommendations"`
+	*overallStats
+}
+
+// overallStats are known of the whole only.
+type overallStats struct {
+	Models  int64  `json:"models" doc:"prediction models"`
+	Version string `json:"model_version" doc:"of the predictor"`
+	Learned int    `json:"learned_measurements"`
+	Uptime  int64  `json:"uptime_s"`
+}
+
+func (d *database) stats(ctx context.Context, in statsParameters) (statsBody, error) {
+	out := statsBody{Timestamp: stamp(d.now()), Model: in.Model}
+	if in.Model != "" {
+		for table, n := range map[string]*int64{"measurements": &out.Measurements, "predictions": &out.Predictions, "recommendations": &out.Recommendations} {
+			q := app.Query{Count: true}.Where("model_name", app.Eq, in.Model)
 			d.allNames(q.Filters)
-			g, err := d.app.Rows(r.Context(), t.table, q)
+			g, err := d.app.Rows(ctx, table, q)
 			if err != nil {
-				refuse(w, err)
-				return
+				return out, err
 			}
-			out[t.rows] = g.Total
+			*n = int64(g.Total)
 		}
-		writeJSON(w, http.StatusOK, out)
-		return
+		return out, nil
 	}
-	o, err := d.app.Overview(r.Context())
+	o, err := d.app.Overview(ctx)
 	if err != nil {
-		refuse(w, err)
-		return
+		return out, err
 	}
+	out.overallStats = &overallStats{Version: o.ModelVersion, Learned: o.Learned, Uptime: max(0, int64(d.now().Sub(o.Started).Seconds()))}
 	for _, t := range o.Tables {
-		if i := slices.IndexFunc(relations, func(x relation) bool { return x.table == t.Name }); i >= 0 {
-			out[relations[i].rows] = t.Rows
+		switch t.Name {
+		case "measurements":
+			out.Measurements = int64(t.Rows)
+		case "predictions":
+			out.Predictions = int64(t.Rows)
+		case "recommendations":
+			out.Recommendations = int64(t.Rows)
+		case "prediction_models":
+			out.Models = int64(t.Rows)
 		}
 	}
-	out["model_version"], out["learned_measurements"] = o.ModelVersion, o.Learned
-	out["uptime_s"] = max(0, int64(d.now().Sub(o.Started).Seconds()))
-	writeJSON(w, http.StatusOK, out)
+	return out, nil
+}
+
+// dbSearchRequest is the body of POST db/search.
+type dbSearchRequest struct {
+	Query string `json:"query" doc:"text" example:"\"bert\""`
+	Limit int    `json:"limit,omitempty" default:"100" min:"1" max:"1000" example:"10"`
+}
+
+// dbSearchBody are the rows that a search found.
+type dbSearchBody struct {
+	Results []found `json:"results"`
+	Count   int     `json:"count"`
 }
 
 // found is one row that a search found.
 type found struct {
-	Type string `json:"type"` // which list it is of
-	Row  any    `json:"row"`
+	Type string          `json:"type" doc:"which list it is of"`
+	Row  json.RawMessage `json:"row"`
 }
 
-// search is POST db/search {"query", "limit"}: the newest rows of each table
-// that hold the text in one of its names.
-func (d *database) search(w http.ResponseWriter, r *http.Request) {
-	var ask struct {
-		Query *string `json:"query"`
-		Limit int     `json:"limit"`
-	}
-	ask.Limit = 100
-	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || ask.Query == nil || ask.Limit < 1 || ask.Limit > 1000 {
-		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{map[string]any{
-			"type": "value_error", "loc": []string{"body"}, "msg": `needs {"query": text, "limit": 1 to 1000}`, "input": nil}}})
-		return
-	}
+// search finds the newest rows of each table that hold the text in one of its
+// names.
+func (d *database) search(ctx context.Context, in dbSearchRequest) (dbSearchBody, error) {
 	results := []found{}
 	for _, t := range relations {
 		seen := map[string]bool{}
 		for _, column := range t.search {
-			if len(results) >= ask.Limit {
+			if len(results) >= in.Limit {
 				break
 			}
-			q := app.Query{Limit: ask.Limit - len(results)}.Where(column, app.Contains, *ask.Query)
-			b, _, err := t.list(r.Context(), d.app, q)
+			q := app.Query{Limit: in.Limit - len(results)}.Where(column, app.Contains, in.Query)
+			b, _, err := t.list(ctx, d.app, q)
 			if err != nil {
-				refuse(w, err)
-				return
+				return dbSearchBody{}, err
 			}
 			for _, row := range listRows(b, t.rows) {
 				if !seen[string(row)] {
@@ -314,10 +361,8 @@ func (d *database) search(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	if len(results) > ask.Limit {
-		results = results[:ask.Limit]
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"results": results, "count": len(results)})
+	results = results[:min(len(results), in.Limit)]
+	return dbSearchBody{results, len(results)}, nil
 }
 
 // listRows takes the rows out of a list body.

@@ -65,7 +65,7 @@ func (d *database) export(w http.ResponseWriter, r *http.Request, t *relation, a
 	for {
 		g, err := d.app.Rows(r.Context(), t.table, q, a.stored()...)
 		if err != nil && out == nil {
-			refuse(w, err)
+			d.refuse(w, r, err)
 			return
 		}
 		if err != nil {

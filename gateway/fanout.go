@@ -8,41 +8,26 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/perfcast/perfcast/openapi"
 	"github.com/perfcast/perfcast/perf"
 )
 
-// database serves /api/db, every route of it behind a key. Its own routes ask
-// all components at once; the others are a component's /db under another name.
+// database serves /api/db; the key has been checked. Its own routes ask all
+// components at once; the others are a component's /db under another name.
 func (g *Gateway) database(w http.ResponseWriter, r *http.Request, rest string) {
-	r, ok := g.o.Keys.Authorize(w, r, scopeOf(r))
-	if !ok {
+	segment, below := cut(rest)
+	switch segment {
+	case "overview", "model", "search":
+		g.own.ServeHTTP(w, r)
 		return
 	}
-	segment, below := cut(rest)
-	switch {
-	case segment == "overview" && below == "":
-		g.get(w, r, g.overview)
-	case segment == "model" && len(below) > 1:
-		g.get(w, r, func(w http.ResponseWriter, r *http.Request) { g.model(w, r, strings.TrimSuffix(below[1:], "/")) })
-	case segment == "search" && below == "":
-		if r.Method != http.MethodPost {
-			notAllowed(w, "POST")
-			return
-		}
-		g.search(w, r)
-	default:
-		if segment == "predictive-performance" {
-			segment = "predictive"
-		} else if segment == "predictive" {
-			segment = ""
-		}
-		m := g.mount(segment)
-		if m == nil || m.handler == nil {
-			notFound(w)
-			return
-		}
-		m.handler.ServeHTTP(w, withPath(r, prefixes[segment]+"/db"+below))
+	name := componentAt(segment)
+	m := g.mount(name)
+	if m == nil || m.handler == nil || segment == "predictive" {
+		notFound(w)
+		return
 	}
+	m.handler.ServeHTTP(w, withPath(r, prefixes[name]+"/db"+below))
 }
 
 // part is a component's part of a fan-out.
@@ -74,29 +59,69 @@ func (g *Gateway) gather(r *http.Request, parts ...part) []json.RawMessage {
 	return out
 }
 
-// overview is GET /api/db/overview: every component's statistics.
-func (g *Gateway) overview(w http.ResponseWriter, r *http.Request) {
+// overviewBody is GET /api/db/overview: every component's statistics, or why
+// they are missing.
+type overviewBody struct {
+	Test       json.RawMessage `json:"test_stats"`
+	Generator  json.RawMessage `json:"generator_stats"`
+	Benchmark  json.RawMessage `json:"benchmark_stats"`
+	Predictive json.RawMessage `json:"predictive_stats"`
+	Timestamp  string          `json:"timestamp"`
+}
+
+func (g *Gateway) overview(r *http.Request, _ openapi.None) (overviewBody, error) {
 	parts := make([]part, len(Names))
 	for i, name := range Names {
 		parts[i] = part{name: name, method: http.MethodGet, path: "/db/models/stats"}
 	}
 	parts[3].path = "/stats"
-	body := map[string]any{"timestamp": stamp(g.o.Now())}
-	for i, b := range g.gather(r, parts...) {
-		if b == nil {
-			b, _ = json.Marshal(map[string]string{"error": "Failed to fetch " + Names[i] + " stats"})
+	got := g.gather(r, parts...)
+	for i := range got {
+		if got[i] == nil {
+			got[i] = json.RawMessage(`{"error":"Failed to fetch ` + Names[i] + ` stats"}`)
 		}
-		body[Names[i]+"_stats"] = b
 	}
-	writeJSON(w, http.StatusOK, body)
+	return overviewBody{got[0], got[1], got[2], got[3], stamp(g.o.Now())}, nil
 }
 
 // recent is how many rows of each component a model's page shows.
 const recent = 10
 
-// model is GET /api/db/model/{name}: all that is known of one model, whose
-// name may hold slashes.
-func (g *Gateway) model(w http.ResponseWriter, r *http.Request, name string) {
+// modelPath names a model in a path.
+type modelPath struct {
+	Name string `json:"model_name" in:"path" doc:"under any of its names; may hold slashes"`
+}
+
+// modelBody is GET /api/db/model/{name}: all that is known of one model.
+type modelBody struct {
+	Name         string        `json:"model_name"`
+	Overview     modelOverview `json:"overview"`
+	Tests        []row         `json:"recent_test_runs"`
+	Tasks        []row         `json:"recent_generator_tasks"`
+	Benchmarks   []row         `json:"recent_benchmark_runs" doc:"each with its throughput, samples per second"`
+	Predictions  []row         `json:"recent_predictions" doc:"the newest first"`
+	Measurements []row         `json:"recent_measurements"`
+	Timestamp    string        `json:"timestamp"`
+}
+
+// modelOverview counts; rates are the shares of completed runs, 0 where there
+// are none.
+type modelOverview struct {
+	Tests         int     `json:"total_test_runs"`
+	Tasks         int     `json:"total_generator_tasks"`
+	Benchmarks    int     `json:"total_benchmark_runs"`
+	TestRate      float64 `json:"test_success_rate" doc:"0 to 1"`
+	TaskRate      float64 `json:"generator_success_rate" doc:"0 to 1"`
+	BenchmarkRate float64 `json:"benchmark_success_rate" doc:"0 to 1"`
+	Predictions   int     `json:"total_predictions"`
+	Measurements  int     `json:"total_measurements"`
+}
+
+func (g *Gateway) model(r *http.Request, in modelPath) (modelBody, error) {
+	name := strings.TrimSuffix(in.Name, "/")
+	if name == "" {
+		return modelBody{}, perf.NotFound("Not Found")
+	}
 	q := url.Values{"model_name": {name}, "limit": {strconv.Itoa(recent)}}
 	one := url.Values{"model_name": {name}}
 	got := g.gather(r,
@@ -115,25 +140,10 @@ func (g *Gateway) model(w http.ResponseWriter, r *http.Request, name string) {
 	predictions, measurements := rowsOf(got[3], "predictions"), rowsOf(got[4], "measurements")
 	var stored struct{ Predictions, Measurements int }
 	_ = json.Unmarshal(got[8], &stored)
-	writeJSON(w, http.StatusOK, map[string]any{
-		"model_name": name,
-		"overview": map[string]any{
-			"total_test_runs":        t.total,
-			"total_generator_tasks":  c.total,
-			"total_benchmark_runs":   b.total,
-			"test_success_rate":      t.rate(),
-			"generator_success_rate": c.rate(),
-			"benchmark_success_rate": b.rate(),
-			"total_predictions":      max(stored.Predictions, len(predictions)),
-			"total_measurements":     max(stored.Measurements, len(measurements)),
-		},
-		"recent_test_runs":       tests,
-		"recent_generator_tasks": tasks,
-		"recent_benchmark_runs":  withThroughput(benchmarks),
-		"recent_predictions":     predictions,
-		"recent_measurements":    measurements,
-		"timestamp":              stamp(g.o.Now()),
-	})
+	return modelBody{name, modelOverview{
+		Tests: t.total, Tasks: c.total, Benchmarks: b.total, TestRate: t.rate(), TaskRate: c.rate(), BenchmarkRate: b.rate(),
+		Predictions: max(stored.Predictions, len(predictions)), Measurements: max(stored.Measurements, len(measurements)),
+	}, tests, tasks, withThroughput(benchmarks), predictions, measurements, stamp(g.o.Now())}, nil
 }
 
 type row = map[string]any
@@ -196,62 +206,47 @@ func withThroughput(rows []row) []row {
 	return rows
 }
 
-// search is POST /api/db/search?query=&limit=: rows of every component.
-func (g *Gateway) search(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	if !q.Has("query") {
-		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{map[string]any{
-			"type": "missing", "loc": []string{"query", "query"}, "msg": "Field required", "input": nil}}})
-		return
-	}
-	limit, problem := limitOf(q, 100, 1, 1000)
-	if problem != nil {
-		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{"detail": []any{problem}})
-		return
-	}
-	query := q.Get("query")
-	body, err := json.Marshal(map[string]any{"query": query, "limit": limit})
+// searchParameters say what to look for.
+type searchParameters struct {
+	Query string `json:"query" in:"query" doc:"text"`
+	Limit int    `json:"limit,omitempty" in:"query" default:"100" min:"1" max:"1000" doc:"most rows of each component"`
+}
+
+// searchBody is the answer to POST /api/db/search.
+type searchBody struct {
+	Query      string       `json:"query"`
+	Test       []row        `json:"test_results"`
+	Generator  []row        `json:"generator_results"`
+	Benchmark  []row        `json:"benchmark_results"`
+	Predictive []row        `json:"predictive_results"`
+	Counts     searchCounts `json:"result_counts"`
+	Timestamp  string       `json:"timestamp"`
+}
+
+type searchCounts struct {
+	Test       int `json:"test"`
+	Generator  int `json:"generator"`
+	Benchmark  int `json:"benchmark"`
+	Predictive int `json:"predictive"`
+	Total      int `json:"total"`
+}
+
+func (g *Gateway) search(r *http.Request, in searchParameters) (searchBody, error) {
+	body, err := json.Marshal(map[string]any{"query": in.Query, "limit": in.Limit})
 	if err != nil {
-		g.fail(w, err)
-		return
+		return searchBody{}, err
 	}
 	parts := make([]part, len(Names))
 	for i, name := range Names {
 		parts[i] = part{name: name, method: http.MethodPost, path: "/db/search", body: body}
 	}
-	answer, counts, total := map[string]any{"query": query, "timestamp": stamp(g.o.Now())}, map[string]int{}, 0
+	found, n := make([][]row, len(parts)), make([]int, len(parts))
 	for i, b := range g.gather(r, parts...) {
-		rows := rowsOf(b, "")
-		if len(rows) == 0 {
-			rows = rowsOf(b, "results")
+		if found[i] = rowsOf(b, ""); len(found[i]) == 0 {
+			found[i] = rowsOf(b, "results")
 		}
-		answer[Names[i]+"_results"] = rows
-		counts[Names[i]] = len(rows)
-		total += len(rows)
+		n[i] = len(found[i])
 	}
-	counts["total"] = total
-	answer["result_counts"] = counts
-	writeJSON(w, http.StatusOK, answer)
-}
-
-// limitOf reads the parameter "limit"; problem is an entry of a 422 answer.
-func limitOf(q url.Values, standard, least, most int) (_ int, problem map[string]any) {
-	if !q.Has("limit") {
-		return standard, nil
-	}
-	s := q.Get("limit")
-	n, err := strconv.Atoi(strings.TrimSpace(s))
-	loc := []string{"query", "limit"}
-	switch {
-	case err != nil:
-		return 0, map[string]any{"type": "int_parsing", "loc": loc, "input": s,
-			"msg": "Input should be a valid integer, unable to parse string as an integer"}
-	case n < least:
-		return 0, map[string]any{"type": "greater_than_equal", "loc": loc, "input": s, "ctx": map[string]int{"ge": least},
-			"msg": "Input should be greater than or equal to " + strconv.Itoa(least)}
-	case n > most:
-		return 0, map[string]any{"type": "less_than_equal", "loc": loc, "input": s, "ctx": map[string]int{"le": most},
-			"msg": "Input should be less than or equal to " + strconv.Itoa(most)}
-	}
-	return n, nil
+	return searchBody{in.Query, found[0], found[1], found[2], found[3],
+		searchCounts{n[0], n[1], n[2], n[3], n[0] + n[1] + n[2] + n[3]}, stamp(g.o.Now())}, nil
 }

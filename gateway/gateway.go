@@ -14,17 +14,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/key"
-	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/openapi"
 )
 
 // Options are what a gateway is made of.
@@ -40,6 +42,10 @@ type Options struct {
 	Config  string            // configuration file, re-read when it changes; may be empty
 	Targets map[string]Target // from the command line; they win over the file
 
+	// Documents are what the OpenAPI document says of the built-in components.
+	// What it says of the others is nothing: it is not known.
+	Documents map[string]openapi.Document
+
 	// KeyWrites puts the components' writes behind keys too, and the WebSockets
 	// that can cancel a run.
 	KeyWrites bool
@@ -54,8 +60,11 @@ type Options struct {
 // Gateway serves the unified API. It is an http.Handler.
 type Gateway struct {
 	o         Options
+	web       openapi.Server
+	own       http.Handler // the gateway's own routes
 	transport *http.Transport
 	mounts    table
+	document  atomic.Pointer[[]byte] // OpenAPI, of these mounts
 
 	reconfigure sync.Mutex // one configuration at a time
 	seen        os.FileInfo
@@ -92,14 +101,11 @@ func New(o Options) (*Gateway, error) {
 	o.Targets = targets
 	if h := o.Builtin["predictive"]; h != nil && o.App != nil {
 		// The predictive API's own handler leaves its database to us.
-		builtin := map[string]http.Handler{}
-		for name, x := range o.Builtin {
-			builtin[name] = x
-		}
-		builtin["predictive"] = withDatabase(newDatabase(o.App, o.Now), h)
-		o.Builtin = builtin
+		o.Builtin = maps.Clone(o.Builtin)
+		o.Builtin["predictive"] = withDatabase(newDatabase(o.App, o.Now, o.Log), h)
 	}
-	g := &Gateway{o: o, transport: newTransport(), done: make(chan struct{})}
+	g := &Gateway{o: o, web: openapi.Server{Log: o.Log, Patience: slowest}, transport: newTransport(), done: make(chan struct{})}
+	g.own = g.web.Mux(g.routes())
 	if err := g.reload(); err != nil {
 		return nil, err
 	}
@@ -193,6 +199,8 @@ func (g *Gateway) reload() error {
 		g.o.Log.Info("component", "name", name, "is", m.target.Kind)
 	}
 	g.mounts.Store(&next)
+	document := g.describe()
+	g.document.Store(&document)
 	for _, p := range end { // first: the old may hold the port that the new one wants
 		p.stop()
 	}
@@ -235,54 +243,90 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if shared(p) && share(w, r) {
 		return
 	}
-	if p == "/" {
-		g.get(w, r, g.index)
-	} else if rest, ok := below(p, "/health"); ok {
-		g.get(w, r, func(w http.ResponseWriter, r *http.Request) { g.health(w, r, rest) })
-	} else if rest, ok := below(p, "/api"); ok {
+	if rest, ok := below(p, "/api"); ok {
 		g.api(w, r, rest)
-	} else if g.o.Root != nil {
-		g.o.Root.ServeHTTP(w, r)
-	} else {
-		notFound(w)
+		return
 	}
+	if _, ok := below(p, "/health"); ok || p == "/" || p == documentPath {
+		g.own.ServeHTTP(w, r)
+		return
+	}
+	g.elsewhere(w, r)
+}
+
+// documentPath is where the OpenAPI document is.
+const documentPath = "/openapi.json"
+
+// elsewhere is a path that neither the gateway nor a component has; the root
+// handler may.
+func (g *Gateway) elsewhere(w http.ResponseWriter, r *http.Request) {
+	if g.o.Root != nil {
+		g.o.Root.ServeHTTP(w, r)
+		return
+	}
+	notFound(w)
 }
 
 // api serves what is below /api.
 func (g *Gateway) api(w http.ResponseWriter, r *http.Request, p string) {
+	if need := g.needs(r.Method, p); need != "" {
+		var ok bool
+		if r, ok = g.o.Keys.Authorize(w, r, need); !ok {
+			return
+		}
+	}
 	segment, rest := cut(p)
 	switch segment {
 	case "db":
 		g.database(w, r, rest)
 		return
 	case "components":
-		g.components(w, r, rest)
+		g.own.ServeHTTP(w, r)
 		return
-	case "predictive":
-		notFound(w) // the component's name, but not its routes
-		return
-	case "predictive-performance":
-		segment = "predictive"
 	}
-	m := g.mount(segment)
+	name := componentAt(segment)
+	m := g.mount(name)
 	switch {
+	case segment == "predictive":
+		notFound(w) // the component's name, but not its routes
 	case m == nil:
-		g.unknown(w, r)
+		g.elsewhere(w, r)
 	case m.handler == nil:
-		writeDetail(w, http.StatusNotFound, "The "+segment+" component is not configured")
+		writeDetail(w, http.StatusNotFound, "The "+name+" component is not configured")
 	case rest == "/health":
-		g.get(w, r, func(w http.ResponseWriter, r *http.Request) { g.health(w, r, "/"+segment) })
-	case isDatabase(rest) || g.o.KeyWrites && (scopeOf(r) != key.Read || commands(segment, rest)):
-		need := scopeOf(r)
-		if commands(segment, rest) {
-			need = key.Write
-		}
-		if r, ok := g.o.Keys.Authorize(w, r, need); ok {
-			m.handler.ServeHTTP(w, r)
-		}
+		g.own.ServeHTTP(w, r)
 	default:
 		m.handler.ServeHTTP(w, r)
 	}
+}
+
+// componentAt is the component whose routes are below /api/SEGMENT.
+func componentAt(segment string) string {
+	if "/api/"+segment == prefixes["predictive"] {
+		return "predictive"
+	}
+	return segment
+}
+
+// needs is the scope of the key that a request below /api needs; "" for none.
+func (g *Gateway) needs(method, p string) key.Scope {
+	segment, rest := cut(p)
+	scope := scopeOf(method, "/api"+p)
+	switch {
+	case segment == "db":
+		return scope
+	case segment == "components" && method == http.MethodPost:
+		return key.Admin
+	case segment == "components":
+		return key.Read
+	case prefixes[componentAt(segment)] != "/api/"+segment || rest == "/health":
+		return ""
+	case g.o.KeyWrites && commands(segment, rest):
+		return key.Write
+	case isDatabase(rest) || g.o.KeyWrites && scope != key.Read:
+		return scope
+	}
+	return ""
 }
 
 // commands reports whether a WebSocket takes commands that change something:
@@ -292,25 +336,16 @@ func commands(component, rest string) bool {
 	return component == "test" && first == "ws"
 }
 
-// unknown is a path below /api that no component has; the root handler may.
-func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request) {
-	if g.o.Root != nil {
-		g.o.Root.ServeHTTP(w, r)
-		return
-	}
-	notFound(w)
-}
-
 var searches = regexp.MustCompile(`^/api/(db/search|db/[a-z-]+/search|[a-z-]+/db/search)$`)
 
 // scopeOf is the right that a request to a database needs. A search changes
 // nothing, though it is a POST.
-func scopeOf(r *http.Request) key.Scope {
-	switch r.Method {
+func scopeOf(method, path string) key.Scope {
+	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return key.Read
 	case http.MethodPost:
-		if searches.MatchString(r.URL.Path) {
+		if searches.MatchString(path) {
 			return key.Read
 		}
 	}
@@ -327,42 +362,7 @@ func withPath(r *http.Request, p string) *http.Request {
 	return &c
 }
 
-// get serves GET and HEAD, and refuses the rest.
-func (g *Gateway) get(w http.ResponseWriter, r *http.Request, h http.HandlerFunc) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		notAllowed(w, "GET, HEAD")
-		return
-	}
-	h(w, r)
-}
-
 func notFound(w http.ResponseWriter) { writeDetail(w, http.StatusNotFound, "Not Found") }
-
-func notAllowed(w http.ResponseWriter, allow string) {
-	w.Header().Set("Allow", allow)
-	writeDetail(w, http.StatusMethodNotAllowed, "Method Not Allowed")
-}
-
-// fail answers with an error of the domain.
-func (g *Gateway) fail(w http.ResponseWriter, err error) {
-	e := perf.AsError(err)
-	status := http.StatusInternalServerError
-	switch e.Code {
-	case perf.CodeInvalid, perf.CodeUnknown:
-		status = http.StatusUnprocessableEntity
-	case perf.CodeNotFound:
-		status = http.StatusNotFound
-	case perf.CodeConflict:
-		status = http.StatusConflict
-	case perf.CodeTooLarge:
-		status = http.StatusRequestEntityTooLarge
-	case perf.CodeUnavailable:
-		status = http.StatusServiceUnavailable
-	default:
-		g.o.Log.Error("internal error", "error", err)
-	}
-	writeDetail(w, status, e.Error())
-}
 
 // stamp is a time as the documented API writes it: local, without a zone.
 func stamp(t time.Time) string {

@@ -15,7 +15,10 @@
 //	itemlen   most characters of each text of a list
 //	text      "plain": no control characters; "filled": and one visible character
 //	pattern   regular expression that a text must match
-//	in        "path" or "query": taken from there
+//	in        "path" or "query": taken from there; "server": not a request's at all
 //	doc       description in the OpenAPI document
 //	example   example there, as JSON
+//
+// A field of the type url.Values has the parameters of the URL that no other
+// field names.
 package openapi

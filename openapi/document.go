@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -46,7 +47,7 @@ func (o *object) set(key string, value any) { *o = append(*o, member{key, value}
 // describer writes schemas, each named one once.
 type describer struct {
 	schemas object
-	named   map[string]bool
+	named   map[string]reflect.Type
 }
 
 // Document is what an OpenAPI document is made from.
@@ -63,19 +64,36 @@ type Tag struct {
 	Description string `json:"description"`
 }
 
+// Add puts another document's tags and routes after those of this one. Of a
+// path that both have, this one's routes count.
+func (doc *Document) Add(other Document) {
+	have := map[string]bool{}
+	for _, r := range doc.Routes {
+		have[r.Path] = true
+	}
+	for _, r := range other.Routes {
+		if !have[r.Path] {
+			doc.Routes = append(doc.Routes, r)
+		}
+	}
+	doc.Description = strings.TrimSpace(doc.Description + "\n\n" + other.Description)
+	doc.Tags = append(doc.Tags, other.Tags...)
+	doc.Also = append(doc.Also, other.Also...)
+}
+
 // keyScheme is the security scheme of routes that need a key.
 const keyScheme = "X-API-Key"
 
 // JSON is the OpenAPI 3.1 document. It panics where the table cannot be
 // described: the first test meets the panic.
 func (doc *Document) JSON() []byte {
-	d := describer{named: map[string]bool{}}
+	d := describer{named: map[string]reflect.Type{}}
 	var paths object
 	keyed := false
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		keyed = keyed || r.Scope != ""
-		paths.path(strings.Replace(r.Path, "...}", "}", 1)).set(strings.ToLower(r.Method), d.operation(r))
+		paths.path(documented(r.Path)).set(strings.ToLower(r.Method), d.operation(r))
 	}
 	for _, s := range doc.Also {
 		d.schema(s)
@@ -94,6 +112,11 @@ func (doc *Document) JSON() []byte {
 		{"paths", paths},
 		{"components", components},
 	}))
+}
+
+// documented is a pattern of http.ServeMux as OpenAPI writes paths.
+func documented(pattern string) string {
+	return strings.Replace(strings.TrimSuffix(pattern, "{$}"), "...}", "}", 1)
 }
 
 // path is the item of a path, added when it is the first of its routes.
@@ -141,7 +164,11 @@ func (d *describer) responses(r *Route) object {
 		content = jsonContent(d.schema(r.Response))
 	}
 	for _, media := range r.Media {
-		content.set(media, object{{"schema", object{{"type", "string"}}}})
+		schema := object{{"type", "string"}}
+		if media == "application/json" {
+			schema = object{} // whatever a file holds
+		}
+		content.set(media, object{{"schema", schema}})
 	}
 	ok := object{{"description", "Answered"}, {"content", content}}
 	if r.Starts != "" {
@@ -193,8 +220,10 @@ func (d *describer) schema(s *Shape) object {
 	if s.name == "" {
 		return d.inline(s)
 	}
-	if !d.named[s.name] {
-		d.named[s.name] = true
+	if of, taken := d.named[s.name]; taken && of != s.of {
+		panic(fmt.Sprintf("openapi: %v and %v have the same name", of, s.of))
+	} else if !taken {
+		d.named[s.name] = s.of
 		at := len(d.schemas)
 		d.schemas.set(s.name, nil)
 		d.schemas[at].value = d.inline(s)
@@ -206,6 +235,8 @@ func (d *describer) inline(s *Shape) object {
 	switch s.kind {
 	case kindObject:
 		return d.object(s)
+	case kindOthers:
+		return object{{"type", "object"}, {"additionalProperties", object{{"type", "string"}}}}
 	case kindTexts, kindMap:
 		o := object{{"type", "object"}, {"additionalProperties", d.schema(s.items)}}
 		if s.maxLen > 0 {

@@ -2,7 +2,9 @@ package openapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,7 +27,7 @@ type Route struct {
 
 	params, body *Shape // of the request; nil = none
 	fresh        func() reflect.Value
-	do           func(ctx context.Context, in any) (any, error)
+	do           func(r *http.Request, in any) (any, error)
 	serve        func(w http.ResponseWriter, r *http.Request, in any) // instead of do
 }
 
@@ -35,9 +37,14 @@ const bodyLimit = 1 << 20
 // does. The request's fields are those of the body of a POST, and of the URL
 // otherwise; where a tag says in:"query" or in:"path" they are there.
 func Handle[In, Out any](r Route, do func(context.Context, In) (Out, error)) Route {
+	return HandleRequest(r, func(req *http.Request, in In) (Out, error) { return do(req.Context(), in) })
+}
+
+// HandleRequest is Handle for what also needs the request itself, its host say.
+func HandleRequest[In, Out any](r Route, do func(*http.Request, In) (Out, error)) Route {
 	r.take(reflect.TypeFor[In]())
 	r.Response = ShapeFor[Out]()
-	r.do = func(ctx context.Context, in any) (any, error) { return do(ctx, in.(In)) }
+	r.do = func(req *http.Request, in any) (any, error) { return do(req, in.(In)) }
 	return r
 }
 
@@ -159,6 +166,8 @@ func (d *decoder) parameters(s *Shape, r *http.Request, v reflect.Value) {
 		at := v.FieldByIndex(f.index)
 		values := query[f.name]
 		switch {
+		case f.kind == kindOthers:
+			at.Set(reflect.ValueOf(s.others(query)))
 		case f.in == "path":
 			d.value(f.Shape, r.PathValue(f.name), at, []any{"path", f.name})
 		case len(values) > 0:
@@ -169,4 +178,13 @@ func (d *decoder) parameters(s *Shape, r *http.Request, v reflect.Value) {
 			d.fail([]any{"query", f.name}, nil, "missing", "Field required", nil)
 		}
 	}
+}
+
+// others are the parameters that have no field.
+func (s *Shape) others(query url.Values) url.Values {
+	out := maps.Clone(query)
+	for _, f := range s.fields {
+		delete(out, f.name)
+	}
+	return out
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/perfcast/perfcast/perf"
@@ -33,7 +34,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, rt *Route) {
 	case rt.serve != nil:
 		rt.serve(w, r, in)
 	default:
-		out, err := rt.do(r.Context(), in)
+		out, err := rt.do(r, in)
 		if err != nil {
 			s.Fail(w, r, rt.where(), err)
 			return
@@ -76,8 +77,13 @@ var statusOf = map[perf.Code]int{
 // a word about it.
 func (s *Server) Fail(w http.ResponseWriter, r *http.Request, where string, err error) {
 	var errs Invalid
-	if errors.As(err, &errs) {
+	var own *StatusError
+	switch {
+	case errors.As(err, &errs):
 		s.Answer(w, r, http.StatusUnprocessableEntity, HTTPValidationError{Detail: errs})
+		return
+	case errors.As(err, &own):
+		s.Answer(w, r, own.Status, Problem{Detail: own.Detail})
 		return
 	}
 	e := perf.AsError(err)
@@ -96,7 +102,34 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, where string, err 
 	}
 }
 
-// NotFound and NotAllowed answer for an unknown path and a wrong method.
+// StatusError is an error that has an HTTP status of its own.
+type StatusError struct {
+	Status int
+	Detail string
+}
+
+func (e *StatusError) Error() string { return e.Detail }
+
+// Mux serves the routes of a table; what is not among them is a 404, and
+// another method a 405.
+func (s *Server) Mux(routes []Route) *http.ServeMux {
+	mux, methods := http.NewServeMux(), map[string][]string{}
+	for _, rt := range routes {
+		mux.HandleFunc(rt.Method+" "+rt.Path, func(w http.ResponseWriter, r *http.Request) { s.Serve(w, r, &rt) })
+		methods[rt.Path] = append(methods[rt.Path], rt.Method)
+		if rt.Method == http.MethodGet {
+			methods[rt.Path] = append(methods[rt.Path], http.MethodHead)
+		}
+	}
+	for path, allowed := range methods {
+		allow := strings.Join(allowed, ", ")
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.NotAllowed(w, r, allow) })
+	}
+	mux.HandleFunc("/", s.NotFound)
+	return mux
+}
+
+// NotFound answers for an unknown path.
 func (s *Server) NotFound(w http.ResponseWriter, r *http.Request) {
 	s.Answer(w, r, http.StatusNotFound, Problem{Detail: "Not Found"})
 }

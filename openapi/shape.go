@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -35,6 +36,7 @@ const (
 	kindNumber   kind = "number"
 	kindBoolean  kind = "boolean"
 	kindLocation kind = "location" // of an error; responses only
+	kindOthers   kind = "others"   // parameters of a URL that have no field
 	kindUnion    kind = "union"    // one of several bodies; responses only
 	kindAny      kind = "any"      // responses only
 )
@@ -43,7 +45,8 @@ const (
 // the OpenAPI document says of both requests and responses.
 type Shape struct {
 	kind     kind
-	name     string // of the component in the OpenAPI document; empty = written in place
+	name     string       // of the component in the OpenAPI document; empty = written in place
+	of       reflect.Type // that it is named after
 	nullable bool
 
 	fields []field // of an object
@@ -73,15 +76,20 @@ type field struct {
 // OneOrMany is a list that may be given as its only item.
 type OneOrMany[T any] []T
 
+// Patterned is a text that must match a regular expression.
+type Patterned interface{ Pattern() *regexp.Regexp }
+
 var (
 	enums = map[reflect.Type][]string{
 		reflect.TypeFor[perf.Platform]():  texts(perf.RESTPlatforms),
 		reflect.TypeFor[perf.Precision](): texts(perf.RESTPrecisions),
 		reflect.TypeFor[perf.Mode]():      texts(perf.Modes),
+		reflect.TypeFor[perf.RunStatus](): texts(perf.RunStatuses),
 		reflect.TypeFor[perf.Objective](): texts([]perf.Objective{perf.ObjectiveThroughput, perf.ObjectiveLatency, perf.ObjectiveCost}),
 	}
 	rawJSON = reflect.TypeFor[json.RawMessage]()
 	base64s = reflect.TypeFor[[]byte]()
+	others  = reflect.TypeFor[url.Values]()
 )
 
 func texts[S ~string](in []S) []string {
@@ -97,7 +105,7 @@ func texts[S ~string](in []S) []string {
 func shapeOf(t reflect.Type) *Shape {
 	s := &Shape{}
 	if values, ok := enums[t]; ok {
-		s.kind, s.enum, s.name = kindString, values, t.Name()
+		s.kind, s.enum, s.name, s.of = kindString, values, t.Name(), t
 		return s
 	}
 	switch {
@@ -105,6 +113,8 @@ func shapeOf(t reflect.Type) *Shape {
 		s.kind = kindAny
 	case t == reflect.TypeFor[Location]():
 		s.kind = kindLocation
+	case t == others:
+		s.kind = kindOthers
 	case t == base64s:
 		s.kind = kindBase64
 	case t.Kind() == reflect.Pointer:
@@ -122,9 +132,12 @@ func shapeOf(t reflect.Type) *Shape {
 	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String:
 		s.kind, s.items = kindMap, shapeOf(t.Elem())
 	case t.Kind() == reflect.Struct:
-		s.kind, s.name, s.fields = kindObject, t.Name(), fieldsOf(t, nil)
+		s.kind, s.name, s.of, s.fields = kindObject, schemaName(t), t, fieldsOf(t, nil)
 	case t.Kind() == reflect.String:
 		s.kind = kindString
+		if p, ok := reflect.Zero(t).Interface().(Patterned); ok {
+			s.pattern = p.Pattern()
+		}
 	case t.Kind() == reflect.Bool:
 		s.kind = kindBoolean
 	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
@@ -136,6 +149,19 @@ func shapeOf(t reflect.Type) *Shape {
 	}
 	return s
 }
+
+// schemaName is a type's name as a component: without the packages of its type
+// arguments, and with a capital.
+func schemaName(t reflect.Type) string {
+	name := packages.ReplaceAllString(t.Name(), "")
+	var out strings.Builder
+	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune("[],*", r) }) {
+		out.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	}
+	return out.String()
+}
+
+var packages = regexp.MustCompile(`[^\[\],*]*[./]`)
 
 // ShapeFor is the shape of a Go type, by its fields' tags (see the package).
 func ShapeFor[T any]() *Shape { return shapeOf(reflect.TypeFor[T]()) }
@@ -168,6 +194,12 @@ func fieldsOf(t reflect.Type, at []int) []field {
 		index := append(append([]int(nil), at...), f.Index...)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
+		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Pointer: // there or not as a whole; responses only
+			for _, part := range fieldsOf(f.Type.Elem(), index) {
+				part.required = false
+				out = append(out, part)
+			}
+			continue
 		case f.Anonymous && name == "":
 			out = append(out, fieldsOf(f.Type, index)...)
 			continue

@@ -33,6 +33,9 @@ const (
 	RunCancelled    RunStatus = "cancelled"
 )
 
+// RunStatuses lists the states.
+var RunStatuses = []RunStatus{RunInitializing, RunRunning, RunCompleted, RunError, RunTimeout, RunCancelled}
+
 // Done reports whether the state is terminal.
 func (s RunStatus) Done() bool { return s != RunInitializing && s != RunRunning }
 

@@ -40,6 +40,9 @@ fmt: ; gofmt -l -w $$(git ls-files '*.go')
 vet: ; $(GO) vet ./...
 lint: ; golangci-lint run
 
+schemathesis: build test-env ## both ports against their OpenAPI documents, at length
+	PERFCAST_EXAMPLES=50 PERFCAST_BIN=$(abspath $(BIN)) $(GO) test -count 1 -timeout 60m -v -run Schemathesis ./test/python
+
 bench: build ## the figures of the README
 	$(GO) test -run '^$$' -bench 'Predict|Sweep|Record' -benchtime 2s ./app
 	sh bench/load.sh $(BIN)

@@ -130,10 +130,9 @@ func (b *base[Status, Row]) prefix() string { return "/api/" + string(b.runs.com
 
 // Statuses that routes answer with besides those that all have.
 var (
-	unprocessable = []int{http.StatusUnprocessableEntity}
-	missing       = []int{http.StatusNotFound}
-	unfinished    = []int{http.StatusNotFound, http.StatusBadRequest}
-	starting      = []int{http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
+	missing    = []int{http.StatusNotFound}
+	unfinished = []int{http.StatusNotFound, http.StatusBadRequest}
+	starting   = []int{http.StatusServiceUnavailable}
 )
 
 // RunID names a run in a path.

@@ -53,7 +53,7 @@ func (b *base[Status, Row]) batches() []openapi.Route {
 		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/batches", ID: "DbBatches", Summary: "The newest batches"}, b.dbBatches),
 		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/batch/{id}", ID: "DbBatch", Summary: "A batch with its runs", Statuses: missing}, b.dbBatch),
 		openapi.Handle(openapi.Route{Method: "DELETE", Path: "/db/batch/{id}", ID: "DbDeleteBatch", Summary: "Delete a batch whose runs have ended",
-			Statuses: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}}, b.dbDeleteBatch),
+			Statuses: []int{http.StatusNotFound, http.StatusConflict}}, b.dbDeleteBatch),
 	}
 }
 

@@ -61,7 +61,7 @@ func newBenchmark(o Options) part {
 		openapi.Handle(openapi.Route{Method: "POST", Path: "/run", ID: "Run", Summary: "Measure models, or without any calibrate this machine's CPU",
 			Statuses: starting, Doc: "Only commands that the operator has listed are run. What they measure is recorded."}, t.run),
 		openapi.Handle(openapi.Route{Method: "GET", Path: "/results/{id}", ID: "Results", Summary: "What a completed run measured", Statuses: unfinished}, t.results),
-		openapi.Handle(openapi.Route{Method: "GET", Path: "/query", ID: "Query", Summary: "Measurements of benchmarks, the newest first", Statuses: unprocessable}, t.query),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/query", ID: "Query", Summary: "Measurements of benchmarks, the newest first"}, t.query),
 		openapi.Handle(openapi.Route{Method: "GET", Path: "/commands", ID: "Commands", Summary: "The commands that a run may use"}, t.commands),
 	)...)
 }

@@ -64,11 +64,11 @@ type deleted struct {
 func (b *base[Status, Row]) database() []openapi.Route {
 	one := "/db/" + strings.TrimSuffix(b.list, "s") + "/{id}"
 	return []openapi.Route{
-		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/" + b.list, ID: "DbList", Summary: "The newest runs", Statuses: unprocessable}, b.dbList),
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/" + b.list, ID: "DbList", Summary: "The newest runs"}, b.dbList),
 		openapi.Handle(openapi.Route{Method: "GET", Path: one, ID: "DbGet", Summary: "A run with its request and result", Statuses: missing}, b.dbGet),
 		openapi.Handle(openapi.Route{Method: "DELETE", Path: one, ID: "DbDelete", Summary: "Delete an ended run",
 			Statuses: []int{http.StatusNotFound, http.StatusConflict}}, b.dbDelete),
-		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/models/stats", ID: "DbModelStats", Summary: "Runs summed up by model", Statuses: unprocessable},
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/models/stats", ID: "DbModelStats", Summary: "Runs summed up by model"},
 			func(ctx context.Context, in statsParameters) ([]modelStats, error) {
 				list, f, err := b.recent(ctx, in, time.Time{})
 				stats := group(list, b.modelsOf, modelStatsOf)
@@ -77,15 +77,14 @@ func (b *base[Status, Row]) database() []openapi.Route {
 				}
 				return stats, err
 			}),
-		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/hardware/stats", ID: "DbHardwareStats", Summary: "Runs summed up by hardware", Statuses: unprocessable},
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/hardware/stats", ID: "DbHardwareStats", Summary: "Runs summed up by hardware"},
 			func(ctx context.Context, in statsParameters) ([]hardwareStats, error) {
 				list, _, err := b.recent(ctx, in, time.Time{})
 				return group(list, hardwareOf, hardwareStatsOf), err
 			}),
-		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/performance", ID: "DbPerformance", Summary: "How long the runs of the last days took", Statuses: unprocessable},
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/db/performance", ID: "DbPerformance", Summary: "How long the runs of the last days took"},
 			b.dbPerformance),
-		openapi.Handle(openapi.Route{Method: "POST", Path: "/db/search", ID: "DbSearch", Summary: "Runs whose request holds a text",
-			Statuses: []int{http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}}, b.dbSearch),
+		openapi.Handle(openapi.Route{Method: "POST", Path: "/db/search", ID: "DbSearch", Summary: "Runs whose request holds a text"}, b.dbSearch),
 		openapi.Raw[openapi.None, export[Row]](openapi.Route{Method: "POST", Path: "/db/export", ID: "DbExport", Summary: "All runs, to download",
 			Doc: "Where it is kept is for the client to say, not for the server's disk: a body is not read."}, b.dbExport),
 	}

@@ -39,7 +39,9 @@ func unified(t *testing.T, commands string) *server {
 	builtin := set.Builtin()
 	builtin["predictive"] = rest.New(a, rest.Options{})
 	documents := set.Documents()
-	documents["predictive"] = rest.Document(false)
+	predictive := rest.Document(false)
+	predictive.Add(gateway.DatabaseDocument())
+	documents["predictive"] = predictive
 	g, err := gateway.New(gateway.Options{App: a, Keys: ring, Builtin: builtin, Config: config, Documents: documents})
 	if err != nil {
 		t.Fatal(err)
@@ -126,5 +128,31 @@ func TestRecordAt(t *testing.T) {
 	list := there.get("/api/predictive-performance/measurements?model_name=bert-base-uncased")["measurements"].([]any)
 	if len(list) != 1 || list[0].(map[string]any)["latency"] != 20.0 {
 		t.Errorf("%v", list)
+	}
+}
+
+// Every route that the document says needs a key refuses a request without one,
+// and the open ones do not ask.
+func TestKeyedRoutes(t *testing.T) {
+	s := unified(t, "")
+	keyed := 0
+	for path, item := range s.document.Value["paths"].(map[string]any) {
+		at := strings.NewReplacer("{id}", "x", "{task_id}", "x", "{name}", "test", "{model_name}", "gpt2").Replace(path)
+		for method, op := range item.(map[string]any) {
+			code, _, text := s.do(strings.ToUpper(method), at, "")
+			_, secured := op.(map[string]any)["security"]
+			if refused := code == http.StatusForbidden; refused != secured {
+				t.Errorf("%s %s: %d %s, and the document says it needs a key: %t", method, path, code, text, secured)
+			}
+			if secured {
+				keyed++
+			}
+			if want := strings.Contains(path, "/db/") || strings.HasPrefix(path, "/api/components"); want != secured {
+				t.Errorf("%s %s needs a key: %t", method, path, secured)
+			}
+		}
+	}
+	if keyed < 60 {
+		t.Errorf("%d routes need a key", keyed)
 	}
 }

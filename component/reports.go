@@ -55,8 +55,7 @@ type postedRows struct {
 func (t *benchmark) reportRoutes() []openapi.Route {
 	return []openapi.Route{
 		openapi.Handle(openapi.Route{Method: "POST", Path: "/report", ID: "Report", Summary: "Record what a benchmark measured that ran elsewhere",
-			Statuses: []int{http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
-			Doc:      "The benchmark scripts send it with --post. What could not be recorded has no measurement_id, and a note."}, t.posted),
+			Doc: "The benchmark scripts send it with --post. What could not be recorded has no measurement_id, and a note."}, t.posted),
 		openapi.Handle(openapi.Route{Method: "GET", Path: "/reports", ID: "Reports", Summary: "The files in the folder of reports"}, t.reports),
 		openapi.Raw[reportName, openapi.None](openapi.Route{Method: "GET", Path: "/reports/{name...}", ID: "ReportFile", Summary: "A file of the folder of reports",
 			Statuses: missing, Media: []string{"application/json", "text/plain", "application/octet-stream"}}, t.report),

@@ -75,7 +75,7 @@ func newTest(o Options) part {
 		openapi.Handle(openapi.Route{Method: "POST", Path: "/run", ID: "Run", Summary: "Run the tests of a model", Statuses: starting}, t.run),
 		openapi.Handle(openapi.Route{Method: "POST", Path: "/batch", ID: "Batch", Summary: "Run the tests of several models, as a batch", Statuses: starting}, t.runBatch),
 		openapi.Handle(openapi.Route{Method: "GET", Path: "/results/{id}", ID: "Results", Summary: "What a completed run found", Statuses: unfinished}, t.results),
-		openapi.Handle(openapi.Route{Method: "GET", Path: "/runs", ID: "Runs", Summary: "The newest runs", Statuses: unprocessable},
+		openapi.Handle(openapi.Route{Method: "GET", Path: "/runs", ID: "Runs", Summary: "The newest runs"},
 			func(ctx context.Context, in listParameters) (testRuns, error) {
 				rows, err := t.dbList(ctx, in)
 				return testRuns{rows, len(rows)}, err

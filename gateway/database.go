@@ -100,16 +100,15 @@ func newDatabase(a *app.App, now func() time.Time, log *slog.Logger) *database {
 
 // routes are the database's; those below db/ need a key.
 func (d *database) routes() []openapi.Route {
-	prefix, unprocessable := prefixes["predictive"], []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
+	prefix := prefixes["predictive"]
 	routes := []openapi.Route{
 		openapi.Handle(openapi.Route{Method: "GET", Path: prefix + "/stats", ID: "stats", Summary: "Counts of what is stored, of all models or of one"}, d.stats),
-		openapi.Handle(openapi.Route{Method: "POST", Path: prefix + "/db/search", ID: "dbSearch", Summary: "The newest rows of each table that hold a text in one of their names",
-			Statuses: append(unprocessable, http.StatusRequestEntityTooLarge)}, d.search),
+		openapi.Handle(openapi.Route{Method: "POST", Path: prefix + "/db/search", ID: "dbSearch", Summary: "The newest rows of each table that hold a text in one of their names"}, d.search),
 	}
 	for _, t := range relations {
 		routes = append(routes, openapi.Raw[tableParameters, openapi.None](openapi.Route{
 			Method: "GET", Path: prefix + "/db/" + t.route, ID: "db" + strings.ToUpper(t.route[:1]) + t.route[1:],
-			Summary: "Rows of " + t.route + ", filtered, sorted and in pages", Doc: tableDoc, Statuses: unprocessable,
+			Summary: "Rows of " + t.route + ", filtered, sorted and in pages", Doc: tableDoc,
 			Media: []string{"application/json", "text/csv", "application/x-ndjson"},
 		}, func(w http.ResponseWriter, r *http.Request, in tableParameters) { d.table(w, r, &t, in) }))
 	}

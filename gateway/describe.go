@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -33,6 +34,9 @@ func (g *Gateway) describe() []byte {
 	}
 	for i := range d.Routes {
 		r := &d.Routes[i]
+		if strings.Contains(r.Path, "{") { // see canonical
+			r.Statuses = append(slices.Clone(r.Statuses), http.StatusBadRequest)
+		}
 		if below, ok := strings.CutPrefix(r.Path, "/api"); ok {
 			r.Scope = string(g.needs(r.Method, below))
 		}

@@ -22,7 +22,7 @@ var titles = map[string]string{
 // routes are the gateway's own.
 func (g *Gateway) routes() []openapi.Route {
 	const byNames = "Asks all components at once; one that is down takes none of the others along."
-	unprocessable, missing := []int{http.StatusUnprocessableEntity}, []int{http.StatusNotFound}
+	missing := []int{http.StatusNotFound}
 	ill := append(missing, http.StatusServiceUnavailable)
 	routes := []openapi.Route{
 		openapi.HandleRequest(openapi.Route{Method: "GET", Path: "/{$}", ID: "index", Summary: "What there is"}, g.index),
@@ -54,7 +54,7 @@ func (g *Gateway) routes() []openapi.Route {
 	routes = append(routes,
 		openapi.HandleRequest(openapi.Route{Method: "GET", Path: "/api/db/overview", ID: "overview", Summary: "Statistics of every component", Doc: byNames}, g.overview),
 		openapi.HandleRequest(openapi.Route{Method: "GET", Path: "/api/db/model/{model_name...}", ID: "model", Summary: "All that is known of a model", Statuses: missing, Doc: byNames}, g.model),
-		openapi.HandleRequest(openapi.Route{Method: "POST", Path: "/api/db/search", ID: "search", Summary: "Rows of every component that hold a text", Statuses: unprocessable, Doc: byNames}, g.search),
+		openapi.HandleRequest(openapi.Route{Method: "POST", Path: "/api/db/search", ID: "search", Summary: "Rows of every component that hold a text", Doc: byNames}, g.search),
 	)
 	slices.SortFunc(routes, func(a, b openapi.Route) int { return strings.Compare(a.Path, b.Path) })
 	for i := range routes {

@@ -204,6 +204,9 @@ func (d *describer) parameters(s *Shape) []object {
 		// there needs no saying.
 		bare := *f.Shape
 		bare.nullable, bare.digits = false, nil
+		if f.in == "path" && bare.pattern == nil {
+			bare.pattern = segmentText
+		}
 		p.set("schema", withDefault(d.schema(&bare), &bare))
 		out = append(out, p)
 	}

@@ -17,7 +17,7 @@ type Route struct {
 	ID           string // operationId
 	Tag          string
 	Summary, Doc string
-	Statuses     []int    // beyond 200, 500 and those of keys
+	Statuses     []int    // beyond 200, 500 and those of keys and of bad requests
 	Scope        string   // of the key that it needs; empty = none. Checked by whoever stands before the route
 	Starts       string   // operationId of the route that shows the task this one starts
 	Limit        int64    // most bytes of the body; 1 MiB when 0
@@ -93,6 +93,12 @@ func (rt Route) Keyed(scope string) Route {
 // statuses are all that the route answers with besides 200, in order.
 func (rt *Route) statuses() []int {
 	all := append(slices.Clone(rt.Statuses), http.StatusInternalServerError)
+	if rt.body != nil {
+		all = append(all, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	}
+	if rt.params != nil && rt.params.part("query") != nil {
+		all = append(all, http.StatusUnprocessableEntity)
+	}
 	if rt.Scope != "" {
 		all = append(all, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable)
 	}
@@ -168,8 +174,8 @@ func (d *decoder) parameters(s *Shape, r *http.Request, v reflect.Value) {
 		switch {
 		case f.kind == kindOthers:
 			at.Set(reflect.ValueOf(s.others(query)))
-		case f.in == "path":
-			d.value(f.Shape, r.PathValue(f.name), at, []any{"path", f.name})
+		case f.in == "path": // looked up as it is: what cannot be a name is not found
+			at.SetString(r.PathValue(f.name))
 		case len(values) > 0:
 			d.value(f.Shape, values[len(values)-1], at, []any{"query", f.name})
 		case f.defaultEncoded != "":

@@ -277,8 +277,7 @@ func (s *Shape) bound(maxText int) *Shape {
 	return s
 }
 
-// boundURL does so for what stands in a URL, where a number is always a text. What is in the
-// path is looked up: too long is not found.
+// boundURL does so for what stands in a URL, where a number is always a text.
 func (s *Shape) boundURL() *Shape {
 	for _, f := range s.fields {
 		f.lax = true
@@ -296,6 +295,7 @@ var (
 	numberText  = regexp.MustCompile(`^-?[0-9]{1,20}(\.[0-9]{1,20})?$`)
 	booleanText = regexp.MustCompile(`^([01tTfFyYnN]|[oO][nN]|[oO][fF][fF]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO])$`)
 	base64Text  = regexp.MustCompile(`^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`)
+	segmentText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]*$`) // what a segment of a path is, where it is anything
 	plainText   = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\ufffd]*$")
 	filledText  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\ufffd]*[^\\x00-\\x20\\x7f\ufffd][^\\x00-\\x1f\\x7f\ufffd]*$")
 )

@@ -131,7 +131,7 @@ func (s *server) predictive(ring *key.Ring) http.Handler {
 // predictive API that runs by itself.
 func (s *server) openGateway(c config, ring *key.Ring) (err error) {
 	o := gateway.Options{App: s.app, Keys: ring, Config: c.file, Targets: c.components, KeyWrites: c.requireKeys, Log: s.log}
-	parts := component.Options{App: s.app, Config: c.file, Reports: c.benchmarkDir, Log: s.log}
+	parts := component.Options{App: s.app, Config: c.file, Reports: c.benchmarkDir, Scripts: c.scriptsDir, Log: s.log}
 	if c.unifiedOnly {
 		at := "http://" + net.JoinHostPort(c.host, fmt.Sprint(c.predictivePort))
 		if _, ok := o.Targets["predictive"]; !ok { // it is ours, and knows the same keys

@@ -19,6 +19,7 @@ type config struct {
 	dbPath                      string
 	predictiveOnly, unifiedOnly bool
 	benchmarkDir, benchmarkDB   string
+	scriptsDir                  string
 	fleet, keys, file           string
 	requireKeys                 bool
 	components                  map[string]gateway.Target
@@ -51,6 +52,7 @@ func parse(args []string, env func(string) string, out io.Writer) (config, error
 	f.BoolVar(&c.unifiedOnly, "unified-only", false, "start only the gateway, in front of a predictive API that runs already; opens no database")
 	f.StringVar(&c.benchmarkDir, "benchmark-dir", env("BENCHMARK_DIR"), "folder of the benchmark component's reports (environment: BENCHMARK_DIR); its results are not imported yet")
 	f.StringVar(&c.benchmarkDB, "benchmark-db", env("BENCHMARK_DB"), "benchmark database to import (environment: BENCHMARK_DB); not read until the import exists")
+	f.StringVar(&c.scriptsDir, "scripts-dir", "", "folder that the generator also writes its scripts to; without it they are had from its API alone")
 	f.StringVar(&c.fleet, "fleet", "", "file of the devices you have or can rent (YAML or JSON)")
 	f.StringVar(&c.keys, "keys", "", "file of the API keys (default: the database's name with .keys)")
 	f.BoolVar(&c.requireKeys, "require-keys", false, "put GraphQL's mutations and subscriptions and REST's writes behind API keys too")
@@ -86,6 +88,9 @@ func parse(args []string, env func(string) string, out io.Writer) (config, error
 		}
 		c.dbPath = *db
 	}
+	if err := c.oldPorts(given); err != nil {
+		return c, err
+	}
 	return c, c.check()
 }
 
@@ -99,6 +104,25 @@ func (c *config) component(s string) error {
 		return err
 	}
 	c.components[name] = t
+	return nil
+}
+
+// oldPorts takes the ports that the documented gateway's configuration names,
+// where the command line names none.
+func (c *config) oldPorts(given map[string]bool) error {
+	if c.file == "" {
+		return nil
+	}
+	f, err := gateway.LoadConfig(c.file)
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
+	}
+	if f.GatewayPort != 0 && !given["gateway-port"] {
+		c.gatewayPort = f.GatewayPort
+	}
+	if f.PredictivePort != 0 && !given["predictive-port"] && !given["port"] {
+		c.predictivePort = f.PredictivePort
+	}
 	return nil
 }
 

@@ -257,3 +257,19 @@ func TestTrainAndEvaluateWithADatabase(t *testing.T) {
 		t.Errorf("a database that is not there: exit %d, %s", code, &errs)
 	}
 }
+
+// The documented gateway's configuration names ports, which flags beat.
+func TestOldGatewayPorts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "old.json")
+	if err := os.WriteFile(file, []byte(`{"gateway": {"port": 8081}, "predictive_performance_api": {"enabled": true, "port": 8501}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	none := func(string) string { return "" }
+	c, err := parse([]string{"--config", file, "--port", "8600"}, none, io.Discard)
+	if err != nil || c.gatewayPort != 8081 || c.predictivePort != 8600 {
+		t.Errorf("%d and %d, %v", c.gatewayPort, c.predictivePort, err)
+	}
+	if _, err := parse([]string{"--config", filepath.Join(t.TempDir(), "none")}, none, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "--config: ") {
+		t.Errorf("%v", err)
+	}
+}

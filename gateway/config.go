@@ -129,36 +129,63 @@ func strict(n *yaml.Node, into any) error {
 	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	return d.Decode(into)
+	var wrong *yaml.TypeError
+	if err = d.Decode(into); errors.As(err, &wrong) { // in one line, and without words about our types
+		return errors.New(goTypes.ReplaceAllString(strings.Join(wrong.Errors, "; "), ""))
+	}
+	return err
 }
 
-// LoadConfig reads which component is what from the section "components" of a
-// YAML or JSON file. Its other sections belong to others. A component that is
-// not mentioned is as the gateway's options say.
-func LoadConfig(path string) (map[string]Target, error) {
+var goTypes = regexp.MustCompile(`line \d+: | (in type|into) \S+`)
+
+// Config is what a configuration file says.
+type Config struct {
+	// Targets are what stands behind each component. One that is not mentioned is
+	// as the gateway's options say.
+	Targets map[string]Target
+
+	Old                         bool // it is the documented gateway's own (see oldService)
+	GatewayPort, PredictivePort int  // of an old file; 0 = it does not say
+}
+
+// LoadConfig reads the section "components" of a YAML or JSON file, or the
+// services of the documented gateway's. The section "commands" is for the
+// components to read.
+func LoadConfig(path string) (Config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return Config{}, err
 	}
 	return parseConfig(path, b)
 }
 
-func parseConfig(path string, b []byte) (map[string]Target, error) {
-	var c struct {
+func parseConfig(path string, b []byte) (Config, error) {
+	c := Config{Targets: map[string]Target{}}
+	var top map[string]yaml.Node
+	var file struct {
 		Components map[string]Target `yaml:"components"`
 	}
-	if err := yaml.Unmarshal(b, &c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	err := yaml.Unmarshal(b, &top)
+	if err == nil || errors.Is(err, io.EOF) {
+		err = yaml.Unmarshal(b, &file)
 	}
-	targets := make(map[string]Target, len(c.Components))
-	for name, t := range c.Components {
+	if err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	for name, t := range file.Components {
 		n, err := ParseName(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return c, fmt.Errorf("%s: %w", path, err)
 		}
-		targets[n] = t
+		c.Targets[n] = t
 	}
-	return targets, nil
+	if err = c.readOld(top); err == nil {
+		err = misplaced(top, c.Old)
+	}
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
 
 // ParseName reads a component's name; predictive may be written as in its

@@ -167,9 +167,12 @@ func (g *Gateway) reload() error {
 	targets := map[string]Target{}
 	if g.o.Config != "" {
 		g.seen, _ = os.Stat(g.o.Config)
-		var err error
-		if targets, err = LoadConfig(g.o.Config); err != nil {
+		c, err := LoadConfig(g.o.Config)
+		if err != nil {
 			return err
+		}
+		if targets = c.Targets; c.Old {
+			g.o.Log.Info("this is the old gateway's configuration: enabled services are built in, and their host, module and args are not used", "file", g.o.Config)
 		}
 	}
 	next := map[string]*mount{}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -533,11 +534,38 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+// The documented gateway's own configuration says which services there are, and
+// on which ports.
+func TestOldConfig(t *testing.T) {
+	c, err := parseConfig("f", []byte(`{
+		"test_api": {"enabled": false, "port": 8000, "host": "0.0.0.0", "module": "test.api_server", "args": []},
+		"generator_api": {"enabled": true, "port": 8001},
+		"predictive_performance_api": {"port": 8501, "module": "x"},
+		"gateway": {"enabled": true, "port": 8081}}`))
+	want := map[string]Target{"test": {Kind: KindOff}, "generator": {Kind: KindBuiltin}, "predictive": {Kind: KindBuiltin}}
+	if err != nil || !c.Old || c.GatewayPort != 8081 || c.PredictivePort != 8501 || !reflect.DeepEqual(c.Targets, want) {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for text, want := range map[string]string{
+		`{"gateway": {"enabled": false}}`:                                "--predictive-only",
+		`{"test_api": {"enable": true}}`:                                 "enable",
+		`{"test_api": {"port": 70000}}`:                                  "port must be",
+		`{"test_api": true}`:                                             "test_api",
+		`{"test_api": {"enabled": true}, "components": {"test": "off"}}`: "keep one",
+		`{"test": "builtin"}`:                                            "below components",
+		`{"services": {}}`:                                               "no section",
+	} {
+		if _, err := parseConfig("f", []byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("components: {test: {url: 'http://a:1', command: [x]}}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		targets, err := parseConfig("f", b)
-		for name, target := range targets {
+		c, err := parseConfig("f", b)
+		for name, target := range c.Targets {
 			if err == nil && (prefixes[name] == "" || target.Kind == "") {
 				t.Errorf("%s: %+v", name, target)
 			}

@@ -257,7 +257,7 @@ func TestCommandLine(t *testing.T) {
 	if code, _, _ = run("create", "--db-path", db, "--name", "x", "--expires", "2001-01-01"); code != 1 {
 		t.Fatalf("expired at birth: %d", code)
 	}
-	if code, _, errs = run("revoke", "--db-path", db, "ci"); code != 0 {
+	if code, _, errs = run("revoke", "ci", "--db-path", db); code != 0 {
 		t.Fatal(errs)
 	}
 	if code, _, _ = run("revoke", "--db-path", db, "ci"); code != 1 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -36,16 +37,21 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	name := f.String("name", "", "the key's name")
 	scope := f.String("scope", string(Read), "read, write or admin")
 	expires := f.String("expires", "", "when the key ends: a duration or a day")
-	if err := f.Parse(args[1:]); err != nil {
+	flags, first := args[1:], []string{}
+	if len(flags) > 0 && !strings.HasPrefix(flags[0], "-") { // the name before the flags
+		first, flags = flags[:1], flags[1:]
+	}
+	if err := f.Parse(flags); err != nil {
 		return 2
 	}
+	positional := append(first, f.Args()...)
 	if *path == "" {
 		*path = DefaultPath(*db)
 	}
-	if *name == "" && f.NArg() == 1 {
-		*name = f.Arg(0)
-	} else if f.NArg() > 0 {
-		fmt.Fprintf(stderr, "unexpected argument %q\n%s", f.Arg(0), usage)
+	if *name == "" && len(positional) == 1 {
+		*name = positional[0]
+	} else if len(positional) > 0 {
+		fmt.Fprintf(stderr, "unexpected argument %q\n%s", positional[len(positional)-1], usage)
 		return 2
 	}
 	var err error

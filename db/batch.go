@@ -92,7 +92,11 @@ func (d *DB) encode(b *Batch) (*encoded, error) {
 
 // encodeRecord renders the batch for the journal.
 func (e *encoded) encodeRecord() {
-	b := make([]byte, 0, 1024*len(e.rows))
+	size := 0
+	for i := range e.rows {
+		size += rowSize(e.rows[i].values)
+	}
+	b := make([]byte, 0, size)
 	for i := range e.rows {
 		r := &e.rows[i]
 		b, r.seqAt = appendRow(b, r.rel.place, r.values[:len(r.rel.stored)])

@@ -142,6 +142,7 @@ type segment struct {
 	file       *os.File
 	mark       []byte
 	start, end int64 // of the frames
+	w          *bufio.Writer
 
 	batches []*encoded
 	size    int   // rows and statements of the batches
@@ -180,13 +181,13 @@ func (s *segment) write(number int64, batches []*encoded) error {
 	head = binary.LittleEndian.AppendUint64(head, uint64(number))
 	head = binary.LittleEndian.AppendUint32(head, uint32(length))
 	head = binary.LittleEndian.AppendUint32(head, checksum(head[8:], parts...))
-	w := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.end), 64<<10)
+	s.w.Reset(io.NewOffsetWriter(s.file, s.end))
 	for _, p := range append([][]byte{head}, parts...) {
-		if _, err := w.Write(p); err != nil {
+		if _, err := s.w.Write(p); err != nil {
 			return err
 		}
 	}
-	if err := w.Flush(); err != nil {
+	if err := s.w.Flush(); err != nil {
 		return err
 	}
 	if err := s.file.Sync(); err != nil {
@@ -249,7 +250,7 @@ func newSegment(path string, h journalHead) (_ *segment, err error) {
 	if err := os.Rename(fresh, path); err != nil {
 		return nil, err
 	}
-	return &segment{path: path, file: f, mark: mark, start: int64(len(head)), end: int64(len(head))}, nil
+	return &segment{path: path, file: f, mark: mark, start: int64(len(head)), end: int64(len(head)), w: bufio.NewWriterSize(nil, 64<<10)}, nil
 }
 
 // syncDir makes the names of new files durable.

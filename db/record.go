@@ -43,6 +43,20 @@ func appendRow(b []byte, table int, values []driver.Value) (_ []byte, seqAt int)
 	return b, seqAt
 }
 
+// rowSize is no less than the size of a row's record.
+func rowSize(values []driver.Value) int {
+	size := 1 + 2*binary.MaxVarintLen64 + len(values)*(1+binary.MaxVarintLen64)
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		}
+	}
+	return size
+}
+
 func appendStatement(b []byte, s statement) []byte {
 	b = append(b, recordStatement)
 	b = appendText(b, s.sql)

@@ -11,16 +11,16 @@ import (
 // configs finds the newest prediction of a configuration: every measurement
 // asks for it, and a scan per measurement would cost more than storing it. It
 // maps the configuration's hash to a seq; some 25 bytes for each
-// configuration ever predicted. Those that were scanned for are kept, some: who
+// configuration ever predicted. Those that were looked for are kept, some: who
 // measures a configuration once measures it again.
 type configs struct {
-	mu      sync.RWMutex
-	seq     map[int64]int64
-	scanned map[int64]Row[perf.Prediction] // by seq
+	mu    sync.RWMutex
+	seq   map[int64]int64
+	found map[int64]Row[perf.Prediction] // by seq
 }
 
-// maxScanned bounds what is kept of scanned predictions, some 3 kB each.
-const maxScanned = 2048
+// maxFound bounds what is kept of predictions looked for, some 3 kB each.
+const maxFound = 2048
 
 func (c *configs) put(hash, seq int64) {
 	c.mu.Lock()
@@ -28,21 +28,21 @@ func (c *configs) put(hash, seq int64) {
 	c.mu.Unlock()
 }
 
-// kept is a prediction that was scanned for before.
+// kept is a prediction that was looked for before.
 func (c *configs) kept(seq int64) (r Row[perf.Prediction], ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	r, ok = c.scanned[seq]
+	r, ok = c.found[seq]
 	return r, ok
 }
 
 func (c *configs) keep(r Row[perf.Prediction]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.scanned == nil || len(c.scanned) >= maxScanned {
-		c.scanned = map[int64]Row[perf.Prediction]{}
+	if c.found == nil || len(c.found) >= maxFound {
+		c.found = map[int64]Row[perf.Prediction]{}
 	}
-	c.scanned[r.Seq] = r
+	c.found[r.Seq] = r
 }
 
 func (c *configs) get(hash int64) (seq int64, ok bool) {
@@ -76,18 +76,9 @@ func (d *DB) LatestPrediction(ctx context.Context, c perf.Config) (Row[perf.Pred
 	if !ok {
 		return Row[perf.Prediction]{}, notPredicted()
 	}
-	r, ok, _ := d.predictions.find("seq", seq)
-	if !ok {
-		r, ok = d.configs.kept(seq)
-	}
-	if !ok {
-		rows, err := scan(ctx, d, predictions, false,
-			fmt.Sprintf(`SELECT %s FROM predictions WHERE seq = ?`, predictions.selected(false)), seq)
-		if err != nil {
-			return Row[perf.Prediction]{}, err
-		}
-		r = rows[0]
-		d.configs.keep(r)
+	r, err := d.predictionAt(ctx, seq)
+	if err != nil {
+		return r, err
 	}
 	if r.Value.Key() == c.Key() {
 		return r, nil
@@ -106,6 +97,24 @@ func (d *DB) LatestPrediction(ctx context.Context, c perf.Config) (Row[perf.Pred
 		return latest, notPredicted()
 	}
 	return latest, nil
+}
+
+// predictionAt is the prediction with a seq that configs gave.
+func (d *DB) predictionAt(ctx context.Context, seq int64) (Row[perf.Prediction], error) {
+	if r, ok := d.configs.kept(seq); ok {
+		return r, nil
+	}
+	r, ok, _ := d.predictions.find("seq", seq)
+	if !ok {
+		rows, err := scan(ctx, d, predictions, false,
+			fmt.Sprintf(`SELECT %s FROM predictions WHERE seq = ?`, predictions.selected(false)), seq)
+		if err != nil {
+			return r, err
+		}
+		r = rows[0]
+	}
+	d.configs.keep(r)
+	return r, nil
 }
 
 func notPredicted() error { return perf.NotFound("this configuration has not been predicted") }

@@ -228,3 +228,24 @@ func TestRowIDs(t *testing.T) {
 		seen[id] = strings.Join(parts, "|")
 	}
 }
+
+// TestTaskEncode: a task's body is what encoding/json makes of it.
+func TestTaskEncode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var result json.RawMessage
+		if rapid.Bool().Draw(t, "result") {
+			var err error
+			if result, err = json.Marshal(rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "value")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := TaskBody{Status: "completed", Progress: rapid.Float64Range(0, 1).Draw(t, "progress"), Message: rapid.String().Draw(t, "message"), Result: result}
+		got, err := b.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := json.Marshal(b); err != nil || string(got) != string(want) {
+			t.Errorf("got  %s\nwant %s, %v", got, want, err)
+		}
+	})
+}

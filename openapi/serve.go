@@ -45,20 +45,29 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, rt *Route) {
 
 // Answer writes a JSON body.
 func (s *Server) Answer(w http.ResponseWriter, r *http.Request, status int, body any) {
-	text, ok := body.(json.RawMessage)
-	if !ok {
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			s.Log.ErrorContext(r.Context(), "encoding an answer", "path", r.URL.Path, "error", err)
-			internalError(w)
-			return
-		}
+	text, err := encode(body)
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "encoding an answer", "path", r.URL.Path, "error", err)
+		internalError(w)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // the client has gone, if anything
+}
+
+// encode is a body as JSON. One that is JSON already, or has a faster way to
+// become it, is taken at its word.
+func encode(body any) ([]byte, error) {
+	switch body := body.(type) {
+	case json.RawMessage:
+		return body, nil
+	case interface{ Encode() ([]byte, error) }:
+		return body.Encode()
+	}
+	return json.Marshal(body)
 }
 
 // statusOf maps the domain's error codes to HTTP.

@@ -89,8 +89,16 @@ func serveMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 // end by themselves.
 const shutdown = 4 * time.Second
 
+// gcPercent is how much may be allocated before garbage is collected, in percent
+// of what is live: about 100 MB, so that this takes up to 200 MB more than
+// Go's 100 % and a tenth less processor time under load. GOGC decides if set.
+const gcPercent = 300
+
 // serve runs the servers until ctx is done.
 func serve(ctx context.Context, c config, stdout io.Writer, log *slog.Logger) (err error) {
+	if environment("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	var l listeners
 	defer l.close()
 	if err := l.open(c); err != nil {

@@ -78,6 +78,8 @@ func value(f field) (driver.Value, error) {
 		return v, nil
 	case joined:
 		return value(field{f.column, p.at})
+	case *string:
+		return text(f.column, *p)
 	case *int:
 		return int64(*p), nil
 	case *float64:
@@ -98,9 +100,12 @@ func value(f field) (driver.Value, error) {
 		}
 		return *p, nil
 	}
-	s := reflect.ValueOf(f.at).Elem().String()
+	return text(f.column, reflect.ValueOf(f.at).Elem().String())
+}
+
+func text(column, s string) (driver.Value, error) {
 	if !utf8.ValidString(s) {
-		return nil, perf.Invalid(f.column, "must be valid UTF-8")
+		return nil, perf.Invalid(column, "must be valid UTF-8")
 	}
 	return s, nil
 }

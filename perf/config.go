@@ -1,9 +1,6 @@
 package perf
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // Platform is the software stack a device is driven through ("cuda", "cpu").
 // The set is open: a device may bring a platform of its own.
@@ -117,18 +114,15 @@ func (c Config) ModelName() string {
 // Key is the configuration as one line of text, stable across releases: equal
 // for equal configurations and different for different ones.
 func (c Config) Key() string {
-	var b strings.Builder
-	for _, s := range []string{c.Model, string(c.Platform), c.Device, c.Runtime, c.RuntimeVersion, string(c.Precision), string(c.Mode)} {
-		b.WriteString(strconv.Quote(s))
-		b.WriteByte(' ')
+	b := make([]byte, 0, 256)
+	for _, s := range [...]string{c.Model, string(c.Platform), c.Device, c.Runtime, c.RuntimeVersion, string(c.Precision), string(c.Mode)} {
+		b = append(strconv.AppendQuote(b, s), ' ')
 	}
-	for _, n := range []int{c.BatchSize, c.SequenceLength, c.OutputLength, c.Concurrency, c.ImageSize,
+	for _, n := range [...]int{c.BatchSize, c.SequenceLength, c.OutputLength, c.Concurrency, c.ImageSize,
 		c.Devices, c.TensorParallel, c.PipelineParallel, c.ExpertParallel, c.Threads} {
-		b.WriteString(strconv.Itoa(n))
-		b.WriteByte(' ')
+		b = append(strconv.AppendInt(b, int64(n), 10), ' ')
 	}
-	b.WriteString(strconv.Quote(c.Layout))
-	return b.String()
+	return string(strconv.AppendQuote(b, c.Layout))
 }
 
 // Workload is a Config with the facts behind its names: all the predictor

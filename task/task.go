@@ -229,6 +229,11 @@ func (r *Runner[A]) Await(ctx context.Context, id string, d time.Duration) (perf
 	if !ok {
 		return perf.Task{}, false
 	}
+	select {
+	case <-e.done: // as most are by now: no timer for them
+		return e.latest(), true
+	default:
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

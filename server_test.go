@@ -12,44 +12,25 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/db"
 	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/test/program"
 )
 
-// output is what a server printed so far.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 // started runs the real servers on free ports, and gives their addresses.
-func started(t *testing.T, args ...string) (predictive, gateway string, out *output) {
+func started(t *testing.T, args ...string) (predictive, gateway string, out *program.Output) {
 	t.Helper()
 	c, err := parse(append([]string{"--predictive-port", "0", "--gateway-port", "0", "--db-path", filepath.Join(t.TempDir(), "perf.duckdb")}, args...), func(string) string { return "" }, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	out = &output{}
+	out = &program.Output{}
 	done := make(chan error, 1)
 	go func() { done <- serve(ctx, c, out, slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() {
@@ -63,24 +44,8 @@ func started(t *testing.T, args ...string) (predictive, gateway string, out *out
 			t.Error("the servers took more than five seconds to end")
 		}
 	})
-	for range 1000 {
-		if strings.Contains(out.String(), "Ready") {
-			break
-		}
-		select {
-		case err := <-done:
-			t.Fatal(err)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	find := func(pattern string) string {
-		m := regexp.MustCompile(pattern).FindStringSubmatch(out.String())
-		if m == nil {
-			t.Fatalf("no %q in %s", pattern, out)
-		}
-		return m[1]
-	}
-	return find(`Predictive API +(http://[^/\s]+)`), find(`Unified gateway +(http://\S+)`), out
+	predictive, gateway = program.Await(t, out, done)
+	return predictive, gateway, out
 }
 
 func call(t *testing.T, method, url, body string, into any) int {

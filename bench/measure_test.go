@@ -1,12 +1,12 @@
 package bench_test
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/perfcast/perfcast/component"
+	"github.com/perfcast/perfcast/test/program"
 )
 
 // shapes are tiny models of every kind that the scripts build.
@@ -20,10 +20,11 @@ var shapes = map[string]string{
 }
 
 // The scripts measure what they claim, where their libraries are installed
-// (for the interpreter that PERFCAST_PYTHON names), and the benchmark component
+// (`make test` installs ONNX Runtime; PERFCAST_PYTHON names an interpreter that
+// has PyTorch), and the benchmark component
 // reads their reports.
 func TestScriptsMeasure(t *testing.T) {
-	python := os.Getenv("PERFCAST_PYTHON")
+	python := program.Python(t)
 	if python == "" {
 		python = "python3"
 	}

@@ -220,7 +220,9 @@ def post(url, report, key=None):
             "model_name": r["model"], "hardware_platform": r["platform"], "batch_size": r["batch_size"], "sequence_length": r.get("sequence_length") or 128,
             "precision": r["precision"], "mode": r.get("mode", "inference"), "throughput": r.get("throughput"), "latency": r.get("latency_ms"),
             "memory_usage": r.get("memory_mb"), "ttft_ms": r.get("ttft_ms"), "tpot_ms": r.get("tpot_ms"), "source": "benchmark",
-            "environment": dict(r.get("environment", {}), case=r.get("case", ""), runtime=r.get("runtime", ""))}))
+            "output_tokens_per_second": r.get("output_tokens_per_second"), "runtime": r.get("runtime"), "runtime_version": r.get("runtime_version"),
+            "output_length": r.get("output_length") or 0, "threads": r.get("threads") or 0,
+            "environment": dict(r.get("environment", {}), case=r.get("case", ""))}))
     return answers
 
 

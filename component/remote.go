@@ -35,7 +35,8 @@ func recordAt(ctx context.Context, c *http.Client, base, key string, m *perf.Mea
 	body := map[string]any{"model_name": m.Model, "hardware_platform": m.Platform, "batch_size": m.BatchSize, "sequence_length": m.SequenceLength,
 		"precision": m.Precision, "mode": m.Mode, "throughput": m.Throughput, "latency": times(m.Latency, 1/perf.Millisecond),
 		"memory_usage": times(m.Memory, 1/perf.MB), "ttft_ms": times(m.TTFT, 1/perf.Millisecond), "tpot_ms": times(m.TPOT, 1/perf.Millisecond),
-		"output_tokens_per_second": m.OutputTokensPerSec, "source": m.Source, "environment": m.Environment}
+		"output_tokens_per_second": m.OutputTokensPerSec, "source": m.Source, "environment": m.Environment,
+		"runtime": m.Runtime, "runtime_version": m.RuntimeVersion, "output_length": m.OutputLength, "concurrency": m.Concurrency, "threads": m.Threads}
 	if m.Family != "" {
 		body["model_family"] = m.Family
 	}

@@ -69,7 +69,7 @@ func (s *server) openApp(ctx context.Context, c config) error {
 			return fmt.Errorf("--fleet %s: %w", c.fleet, err)
 		}
 	}
-	if s.db, err = db.Open(c.dbPath, db.Options{}); err != nil {
+	if s.db, err = db.Open(c.dbPath, db.Options{Log: s.log}); err != nil {
 		return err
 	}
 	s.app, err = app.New(ctx, app.Options{DB: s.db, Catalog: cat, Predictor: pred, Detected: cat.Detect(catalog.ThisHost()), Fleet: fleet, Log: s.log})

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -16,6 +16,7 @@ import (
 // that writes.
 type applier struct {
 	path      string // of the database
+	log       *slog.Logger
 	conn      *duckdb.Conn
 	appenders map[*relation]*duckdb.Appender // opened at first use
 
@@ -24,8 +25,8 @@ type applier struct {
 	closing chan struct{} // closed when nothing is to be tried again
 }
 
-func newApplier(path string, conn *duckdb.Conn) *applier {
-	return &applier{path: path, conn: conn, appenders: map[*relation]*duckdb.Appender{},
+func newApplier(path string, log *slog.Logger, conn *duckdb.Conn) *applier {
+	return &applier{path: path, log: log, conn: conn, appenders: map[*relation]*duckdb.Appender{},
 		work: make(chan *segment, 1), done: make(chan bool, 1), closing: make(chan struct{})}
 }
 
@@ -61,7 +62,8 @@ func (a *applier) keepAt(s *segment, p *progress) bool {
 		}
 		applied, _, _ := p.get()
 		p.set(applied, &perf.Error{Code: perf.CodeUnavailable,
-			Message: fmt.Sprintf("the database takes no more for now (%v): see to it; what was stored before is safe", err)})
+			Message: "the database takes no more for now: what was stored is safe; the server's log has the reason, try again later"})
+		a.log.Error("the database takes no more for now; what was stored is safe in its journal, which is tried again", "error", err)
 		select {
 		case <-time.After(pause):
 		case <-a.closing:

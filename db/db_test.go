@@ -1,11 +1,13 @@
 package db_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -97,23 +99,17 @@ func filled[T any]() T {
 	return v
 }
 
-// TestRoundTrip stores a record of every noun with all its fields set, and
-// with none but id and time, and reads the same back before and after a
-// restart.
-func TestRoundTrip(t *testing.T) {
-	path := t.TempDir() + "/a.duckdb"
-	d := open(t, path, db.Options{})
+// everyNoun is a record of every noun with all its fields set, and one with
+// none but id and time.
+func everyNoun() db.Batch {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 7000, time.UTC)
-
-	prediction, measurement, recommendation := filled[perf.Prediction](), filled[perf.Measurement](), filled[perf.Recommendation]()
-	task, run, model := filled[perf.Task](), filled[perf.Run](), filled[perf.PredictionModel]()
-	batch := db.Batch{
-		Predictions:     []perf.Prediction{prediction, {ID: "bare", Time: at}},
-		Measurements:    []perf.Measurement{measurement, {ID: "bare", Time: at}},
-		Recommendations: []perf.Recommendation{recommendation, {ID: "bare", Time: at}},
-		Tasks:           []perf.Task{task, {ID: "bare", Created: at, Updated: at}},
-		Runs:            []perf.Run{run, {ID: "bare", Started: at}},
-		Models:          []perf.PredictionModel{model, {ID: "bare", Time: at}},
+	return db.Batch{
+		Predictions:     []perf.Prediction{filled[perf.Prediction](), {ID: "bare", Time: at}},
+		Measurements:    []perf.Measurement{filled[perf.Measurement](), {ID: "bare", Time: at}},
+		Recommendations: []perf.Recommendation{filled[perf.Recommendation](), {ID: "bare", Time: at}},
+		Tasks:           []perf.Task{filled[perf.Task](), {ID: "bare", Created: at, Updated: at}},
+		Runs:            []perf.Run{filled[perf.Run](), {ID: "bare", Started: at}},
+		Models:          []perf.PredictionModel{filled[perf.PredictionModel](), {ID: "bare", Time: at}},
 		Errors:          []perf.PredictionError{filled[perf.PredictionError]()},
 		Importances:     []perf.FeatureImportance{filled[perf.FeatureImportance]()},
 		Feedback:        []perf.Feedback{filled[perf.Feedback]()},
@@ -121,6 +117,16 @@ func TestRoundTrip(t *testing.T) {
 		CatalogModels:   []perf.Model{filled[perf.Model]()},
 		Fleet:           []perf.FleetEntry{filled[perf.FleetEntry]()},
 	}
+}
+
+// TestRoundTrip stores every noun and reads the same back, before and after a
+// restart, and after a kill that left it in the journal.
+func TestRoundTrip(t *testing.T) {
+	path := t.TempDir() + "/a.duckdb"
+	d := open(t, path, db.Options{})
+	batch := everyNoun()
+	prediction, measurement, recommendation := batch.Predictions[0], batch.Measurements[0], batch.Recommendations[0]
+	task, run, model := batch.Tasks[0], batch.Runs[0], batch.Models[0]
 	if err := d.Write(ctx, batch); err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +192,20 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A window of one row makes the other come from DuckDB.
+		read(t, open(t, path, db.Options{Window: 1}))
+	})
+	t.Run("after a kill", func(t *testing.T) {
+		path := t.TempDir() + "/a.duckdb"
+		c, lines := startChild(t, path, "every noun")
+		said := lines.Scan() && lines.Text() == "ok"
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		if !said {
+			t.Fatalf("the child says %q", lines.Text())
+		}
+		if b, err := os.ReadFile(path + ".journal-a"); err != nil || !bytes.Contains(b, []byte(model.ID)) {
+			t.Errorf("it is not in the journal: %v", err)
+		}
 		read(t, open(t, path, db.Options{Window: 1}))
 	})
 }

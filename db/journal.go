@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 )
 
 // The journal is where a batch becomes durable; DuckDB, which pays per commit
@@ -138,7 +139,6 @@ func checksum(head []byte, parts ...[]byte) uint32 {
 // segment is one of the journal's two files, with what was written to it in
 // this round. Without a file (a database in memory) it is only the latter.
 type segment struct {
-	path       string
 	file       *os.File
 	mark       []byte
 	start, end int64 // of the frames
@@ -155,8 +155,8 @@ type segment struct {
 func (s *segment) append(number int64, batches []*encoded) (broken bool, err error) {
 	if s.file != nil {
 		if err := s.write(number, batches); err != nil {
-			_, wipe := s.file.WriteAt(make([]byte, frameHead), s.end)
-			return wipe != nil || s.file.Sync() != nil, err
+			cut := s.file.Truncate(s.end) // which a full disk allows
+			return cut != nil || s.file.Sync() != nil, err
 		}
 	}
 	s.last = number
@@ -218,11 +218,11 @@ func (s *segment) remove() error {
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), os.Remove(s.path))
+	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
 }
 
 // newSegment makes a journal file. Under its name it is complete.
-func newSegment(path string, h journalHead) (_ *segment, err error) {
+func newSegment(path string, h journalHead) (*segment, error) {
 	mark, err := hex.DecodeString(h.Mark)
 	if err != nil {
 		return nil, err
@@ -232,25 +232,27 @@ func newSegment(path string, h journalHead) (_ *segment, err error) {
 		return nil, err
 	}
 	fresh := path + ".new"
-	f, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	if _, err := f.Write(head); err != nil {
-		return nil, err
-	}
-	if err := f.Sync(); err != nil {
+	if err := writeSynced(fresh, head); err != nil {
 		return nil, err
 	}
 	if err := os.Rename(fresh, path); err != nil {
 		return nil, err
 	}
-	return &segment{path: path, file: f, mark: mark, start: int64(len(head)), end: int64(len(head)), w: bufio.NewWriterSize(nil, 64<<10)}, nil
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	start := int64(len(head))
+	return &segment{file: f, mark: mark, start: start, end: start, w: bufio.NewWriterSize(nil, 64<<10)}, nil
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // syncDir makes the names of new files durable.
@@ -259,7 +261,11 @@ func syncDir(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // a file system without it
+	}
+	return errors.Join(err, d.Close())
 }
 
 // readJournal is what the journal files beside a database hold beyond the

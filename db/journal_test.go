@@ -212,7 +212,7 @@ func TestJournalRounds(t *testing.T) {
 }
 
 // TestSegmentFails: after an error a frame is not there; a file that can't
-// even be wiped is given up.
+// even be cut back is given up.
 func TestSegmentFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	s, err := newSegment(path, someHead)

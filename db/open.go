@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,9 +21,10 @@ import (
 
 // Options tune a database; the zero value is right for a server.
 type Options struct {
-	Threads     int    // of DuckDB for one statement; 0 = 1: see DESIGN.md
-	MemoryLimit string // of DuckDB, "512MB"; empty = "2GB"
-	Window      int    // newest rows of a table kept in memory, at least; 0 = 1000
+	Threads     int          // of DuckDB for one statement; 0 = 1: see DESIGN.md
+	MemoryLimit string       // of DuckDB, "512MB"; empty = "2GB"
+	Window      int          // newest rows of a table kept in memory, at least; 0 = 1000
+	Log         *slog.Logger // nil = slog.Default()
 }
 
 // DB is an open database. All its methods may be called at once.
@@ -74,7 +76,11 @@ func open(path string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a := newApplier(path, conn.(*duckdb.Conn))
+	log := o.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	a := newApplier(path, log, conn.(*duckdb.Conn))
 	defer func() {
 		if err != nil {
 			_ = a.close()

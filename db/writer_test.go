@@ -152,12 +152,21 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// child writes without end and prints the id of every acknowledged batch.
+// child writes without end and prints the id of every acknowledged batch; or
+// writes every noun once.
 func child(path, round string) {
 	d, err := db.Open(path, db.Options{})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
+	}
+	if round == "every noun" {
+		if err := d.Write(ctx, everyNoun()); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println("ok")
+		select {}
 	}
 	var mu sync.Mutex
 	for w := range 8 {

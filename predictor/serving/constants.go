@@ -1,6 +1,9 @@
 package serving
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // tunable are all constants, in a fixed order.
 func (k *Constants) tunable() []*float64 {
@@ -78,4 +81,33 @@ func strain(a, b *Constants) float64 {
 		sum += math.Pow(math.Log(*y[i] / *x[i])/leash, 2)
 	}
 	return sum
+}
+
+// median is the weighted median of x over rows.
+func median(rows []int, x, w []float64) float64 {
+	s := slices.Clone(rows)
+	slices.SortFunc(s, func(a, b int) int {
+		switch {
+		case x[a] < x[b]:
+			return -1
+		case x[a] > x[b]:
+			return 1
+		}
+		return a - b
+	})
+	total := 0.0
+	for _, i := range s {
+		total += w[i]
+	}
+	sum := 0.0
+	for n, i := range s {
+		sum += w[i]
+		if 2*sum > total {
+			return x[i]
+		}
+		if 2*sum == total && n+1 < len(s) {
+			return (x[i] + x[s[n+1]]) / 2
+		}
+	}
+	return 0
 }

@@ -10,9 +10,11 @@
 // with learned efficiencies (kernel.go, step.go). A serving engine is a closed
 // queue whose running batch, prefill interference and waiting time follow from
 // those passes and the memory left for the key-value cache (queue.go). What
-// physics misses is learned on top: boosted trees over the workload's shape,
-// then shrunken effects of the runtime, device and model (fit.go, effects.go).
-// A device or model never seen rests on physics and trees alone.
+// physics misses is learned on top: shrunken effects of the runtime, device and
+// model, and of what they have in common, on each part of a time (effects.go).
+// A host that answers slowly adds to the first token of short prompts and hardly
+// to that of long ones; a slow link tells in long prompts alone. A device or
+// model never seen rests on physics and on the effects of the rest.
 //
 // The package is pure: no files, no clock. Units are SI; times are in seconds.
 package serving

@@ -7,22 +7,44 @@ import (
 	"github.com/perfcast/perfcast/perf"
 )
 
-var nan = math.NaN()
+// numParts of a time are corrected each on its own: what hosts take, what the
+// device takes, and what other requests take have different reasons to be off.
+const numParts = 4
+
+// factors are the logarithms of the corrections of a time's parts.
+type factors [numParts]float64
 
 // Families of effects, each crossed from what it names. Their keys are hashes:
 // the model holds what was learned of a combination, no row.
 const (
-	byRuntime = iota
+	byNothing = iota // what all rows have in common
+	byRuntime
 	byVersion
 	byDevice
 	byDeviceRuntime
 	byModel
 	byModelRuntime
+	byModelVersion
+	byModelVersionLayout
 	byModelDevice
 	byCell // model x device x runtime with its version x precision
 	byCellLayout
 	numFamilies
 )
+
+// scale is the standard deviation that a family's effects are expected to have
+// before any data, in logarithms.
+var scale = [numFamilies]float64{1, 0.5, 0.3, 0.3, 0.3, 0.3, 0.4, 0.3, 0.3, 0.2, 0.3, 0.2}
+
+// shrinkage is how many votes of absolute error one squared standard deviation
+// of an effect costs.
+const shrinkage = 0.5
+
+// sweeps over all effects, each of them fitted to what the others leave.
+const sweeps = 30
+
+// maxFactor is the logarithm of the most that effects may change a part.
+const maxFactor = 4
 
 // keys names a workload in every family.
 type keys [numFamilies]uint64
@@ -35,11 +57,10 @@ func keysOf(w *perf.Workload, p *plan) keys {
 	runtime := hashName(hashName(3, w.Runtime), string(w.Platform))
 	version := hashName(runtime, w.RuntimeVersion)
 	form := hash(4, float64(p.class), float64(p.expertForm), p.weight, p.expertWeight)
+	layout := hash(5, p.tensor, p.replicas, p.stages, p.expertP)
 	cell := mix(mix(mix(model, device), version), form)
-	return keys{
-		runtime, version, device, mix(mix(device, runtime), form), model, mix(model, runtime), mix(model, device),
-		cell, mix(cell, hash(5, p.tensor, p.replicas, p.stages, p.expertP)),
-	}
+	return keys{0, runtime, version, device, mix(mix(device, runtime), form), model, mix(model, runtime), mix(model, version),
+		mix(mix(mix(model, version), form), layout), mix(model, device), cell, mix(cell, layout)}
 }
 
 func hash(seed uint64, xs ...float64) uint64 {
@@ -66,124 +87,117 @@ func mix(a, b uint64) uint64 {
 	return z ^ z>>31
 }
 
-// effects are shrunken additive corrections of a logarithm.
-type effects [numFamilies]map[uint64]float32
+// effects are shrunken additive corrections of the logarithms of a time's
+// parts.
+type effects [numFamilies]map[uint64][numParts]float32
 
 // of is the sum of the effects that apply.
-func (e *effects) of(k *keys) float64 {
-	sum := 0.0
+func (e *effects) of(k *keys) factors {
+	var u factors
 	for f := range e {
-		sum += float64(e[f][k[f]])
+		if v, ok := e[f][k[f]]; ok {
+			for i := range u {
+				u[i] += float64(v[i])
+			}
+		}
 	}
-	return sum
+	for i := range u {
+		u[i] = math.Max(-maxFactor, math.Min(maxFactor, u[i]))
+	}
+	return u
 }
 
-// shrinkage is how many votes a family's effect must have to be half believed.
-// Votes are rows for the two finest families and cells for those above: ten
-// curves of one cell say no more about its device than one does.
-var shrinkage = [numFamilies]float64{2, 2, 2, 2, 2, 2, 2, 4, 3}
+// example is one measured time with its parts as physics has them, in s.
+type example struct {
+	parts  [numParts]float64
+	time   float64
+	weight float64
+	keys   keys
+	config uint64 // rows of one configuration share it
+	curve  uint64
+	serves bool // an engine with requests in flight
+}
 
-// fitEffects explains residuals r by effects, family after family from coarse
-// to fine, twice over: each effect is the weighted median of what the others
-// leave, shrunk towards 0 by its votes. What a single configuration stands
-// behind is left out: an effect is of many, never a record of one.
-func fitEffects(ks []keys, config []uint64, r, weights []float64) effects {
+// tight is the error, as a logarithm, below which a row's pull fades.
+const tight = 0.03
+
+// fitEffects explains examples by effects: those that make least the sum of
+// the weighted absolute logarithms of actual over predicted and of the squared
+// effects in units of their scales. Effects are visited in turn, from coarse to
+// fine, each part's by a Newton step on reweighted squares, which the absolute
+// loss is bounded by. What a single configuration stands behind is left out: an
+// effect is of many, never a record of one.
+func fitEffects(rows []example) effects {
 	var e effects
-	left := slices.Clone(r)
+	parts, sum := make([][numParts]float64, len(rows)), make([]float64, len(rows))
+	for i := range rows {
+		parts[i] = rows[i].parts
+		for _, x := range parts[i] {
+			sum[i] += x
+		}
+	}
 	var groups [numFamilies][][]int
 	for f := range e {
-		e[f] = map[uint64]float32{}
-		index := map[uint64]int{}
-		for i := range ks {
-			key := ks[i][f]
-			if _, ok := index[key]; !ok {
-				index[key] = len(groups[f])
-				groups[f] = append(groups[f], nil)
-			}
-			groups[f][index[key]] = append(groups[f][index[key]], i)
-		}
-		groups[f] = slices.DeleteFunc(groups[f], func(rows []int) bool {
-			return !slices.ContainsFunc(rows, func(i int) bool { return config[i] != config[rows[0]] })
-		})
+		groups[f] = groupsOf(rows, f)
 	}
-	w := slices.Clone(weights)
-	for range 2 {
-		for f := range e {
-			for _, rows := range groups[f] {
-				key := ks[rows[0]][f]
-				old := float64(e[f][key])
-				for _, i := range rows {
-					left[i] += old
-				}
-				votes := 0.0
-				if f < byCell {
-					votes = cellVotes(rows, ks, weights, w)
-				} else {
-					for _, i := range rows {
-						w[i] = weights[i]
-						votes += w[i]
+	var values [numFamilies][][numParts]float64
+	for range sweeps {
+		for f, family := range groups {
+			if values[f] == nil {
+				values[f] = make([][numParts]float64, len(family))
+			}
+			stiff := 2 * shrinkage / (scale[f] * scale[f])
+			for g, members := range family {
+				for k := range numParts {
+					u := &values[f][g][k]
+					up, down := -stiff**u, stiff
+					for _, i := range members {
+						share := parts[i][k] / sum[i]
+						left := math.Log(rows[i].time / sum[i])
+						pull := rows[i].weight / math.Sqrt(left*left+tight*tight) * share
+						up, down = up+pull*left, down+pull*share
+					}
+					step := math.Max(-0.5, math.Min(0.5, up/down))
+					*u += step
+					by := math.Expm1(step)
+					for _, i := range members {
+						more := parts[i][k] * by
+						parts[i][k] += more
+						sum[i] += more
 					}
 				}
-				v := float32(median(rows, left, w) * votes / (votes + shrinkage[f]))
-				e[f][key] = v
-				for _, i := range rows {
-					left[i] -= float64(v)
-				}
 			}
+		}
+	}
+	for f, family := range groups {
+		e[f] = map[uint64][numParts]float32{}
+		for g, members := range family {
+			var v [numParts]float32
+			for k := range v {
+				v[k] = float32(values[f][g][k])
+			}
+			e[f][rows[members[0]].keys[f]] = v
 		}
 	}
 	return e
 }
 
-// cellVotes gives every cell among rows one vote, split over its rows by
-// weight into w, and returns how many votes there are. A cell of few rows has
-// less than one.
-func cellVotes(rows []int, ks []keys, weights, w []float64) float64 {
-	total := map[uint64]float64{}
-	var order []uint64
-	for _, i := range rows {
-		c := ks[i][byCell]
-		if _, ok := total[c]; !ok {
-			order = append(order, c)
+// groupsOf are the rows of each effect of a family that more than one
+// configuration stands behind.
+func groupsOf(rows []example, f int) [][]int {
+	var groups [][]int
+	index := map[uint64]int{}
+	for i := range rows {
+		key := rows[i].keys[f]
+		g, ok := index[key]
+		if !ok {
+			g = len(groups)
+			index[key] = g
+			groups = append(groups, nil)
 		}
-		total[c] += weights[i]
+		groups[g] = append(groups[g], i)
 	}
-	votes := 0.0
-	for _, c := range order {
-		votes += total[c] / (total[c] + shrinkage[byCell])
-	}
-	for _, i := range rows {
-		t := total[ks[i][byCell]]
-		w[i] = weights[i] / (t + shrinkage[byCell])
-	}
-	return votes
-}
-
-// median is the weighted median of x over rows.
-func median(rows []int, x, w []float64) float64 {
-	s := slices.Clone(rows)
-	slices.SortFunc(s, func(a, b int) int {
-		switch {
-		case x[a] < x[b]:
-			return -1
-		case x[a] > x[b]:
-			return 1
-		}
-		return a - b
+	return slices.DeleteFunc(groups, func(members []int) bool {
+		return !slices.ContainsFunc(members, func(i int) bool { return rows[i].config != rows[members[0]].config })
 	})
-	total := 0.0
-	for _, i := range s {
-		total += w[i]
-	}
-	sum := 0.0
-	for n, i := range s {
-		sum += w[i]
-		if 2*sum > total {
-			return x[i]
-		}
-		if 2*sum == total && n+1 < len(s) {
-			return (x[i] + x[s[n+1]]) / 2
-		}
-	}
-	return 0
 }

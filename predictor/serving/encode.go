@@ -7,13 +7,11 @@ import (
 	"maps"
 	"math"
 	"slices"
-
-	"github.com/perfcast/perfcast/predictor/boost"
 )
 
 // format is the first byte of an encoded model. It changes with the list of
-// constants, features or families.
-const format = 1
+// constants, parts or families.
+const format = 2
 
 // maxEffects bounds one family, so that no input makes Decode take much memory.
 const maxEffects = 1 << 20
@@ -32,26 +30,23 @@ func (m *Model) Encode() []byte {
 }
 
 func (h *head) append(b []byte) []byte {
-	if h.trees == nil {
+	if !h.learned() {
 		return append(b, 0)
 	}
 	b = append(b, 1)
-	t := h.trees.Encode()
-	b = binary.AppendUvarint(b, uint64(len(t)))
-	b = append(b, t...)
-	for _, e := range []*effects{&h.near, &h.far} {
-		for f := range e {
-			b = binary.AppendUvarint(b, uint64(len(e[f])))
-			for _, key := range slices.Sorted(maps.Keys(e[f])) {
-				b = binary.LittleEndian.AppendUint64(b, key)
-				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(e[f][key]))
+	for f := range h.effects {
+		b = binary.AppendUvarint(b, uint64(len(h.effects[f])))
+		for _, key := range slices.Sorted(maps.Keys(h.effects[f])) {
+			b = binary.LittleEndian.AppendUint64(b, key)
+			for _, v := range h.effects[f][key] {
+				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 			}
 		}
 	}
 	for _, s := range h.spread {
 		b = appendFloat(b, s)
 	}
-	return b
+	return appendFloat(b, h.strange)
 }
 
 func appendFloat(b []byte, x float64) []byte {
@@ -83,38 +78,35 @@ func Decode(b []byte) (*Model, error) {
 	return m, nil
 }
 
+// effectSize is the bytes of one effect: its key and its parts.
+const effectSize = 8 + 4*numParts
+
 func (h *head) read(r *reader) {
 	if flag := r.bytes(1); r.err != nil || flag[0] == 0 {
 		return
 	}
-	t, err := boost.Decode(r.bytes(r.count(1 << 28)))
-	if r.err != nil {
-		return
-	}
-	if err == nil && t.Features() != numFeatures {
-		err = fmt.Errorf("serving: trees of %d features, want %d", t.Features(), numFeatures)
-	}
-	if err != nil {
-		r.err = err
-		return
-	}
-	h.trees = t
-	for _, e := range []*effects{&h.near, &h.far} {
-		for f := range e {
-			n := r.count(maxEffects)
-			e[f] = make(map[uint64]float32, min(n, len(r.b)/12))
-			for range n {
-				v := r.bytes(12)
-				if r.err != nil {
-					return
-				}
-				e[f][binary.LittleEndian.Uint64(v)] = math.Float32frombits(binary.LittleEndian.Uint32(v[8:]))
+	for f := range h.effects {
+		n := r.count(maxEffects)
+		h.effects[f] = make(map[uint64][numParts]float32, min(n, len(r.b)/effectSize))
+		for range n {
+			b := r.bytes(effectSize)
+			if r.err != nil {
+				return
 			}
+			var v [numParts]float32
+			for k := range v {
+				v[k] = math.Float32frombits(binary.LittleEndian.Uint32(b[8+4*k:]))
+				if v[k]-v[k] != 0 {
+					r.err = fmt.Errorf("serving: an effect is %v", v[k])
+				}
+			}
+			h.effects[f][binary.LittleEndian.Uint64(b)] = v
 		}
 	}
 	for l := range h.spread {
-		h.spread[l] = r.float()
+		h.spread[l] = r.positive()
 	}
+	h.strange = r.positive()
 }
 
 // reader takes an encoding apart; after the first error it yields zeros.
@@ -144,6 +136,15 @@ func (r *reader) float() float64 {
 		return 0
 	}
 	return math.Float64frombits(binary.LittleEndian.Uint64(v))
+}
+
+// positive is the next number, which must be finite and above 0.
+func (r *reader) positive() float64 {
+	x := r.float()
+	if r.err == nil && (!(x > 0) || math.IsInf(x, 0)) {
+		r.err = fmt.Errorf("serving: a spread is %v", x)
+	}
+	return x
 }
 
 // count is the next length, at most limit.

@@ -2,8 +2,8 @@ package serving
 
 import "strings"
 
-// engine is a runtime's coarse kind, ordered by how much of a pass it leaves to
-// the host: what trees may split on. The runtime's own name is an effect.
+// engine is a runtime's coarse kind, by how much of a pass it leaves to the
+// host: what constants are shared by. The runtime's own name is an effect.
 type engine int
 
 const (
@@ -34,29 +34,4 @@ func engineOf(runtime string) engine {
 		}
 	}
 	return unknown
-}
-
-// versionRank is a release's place in time as far as its number tells: major
-// times 100 plus minor ("0.5.9" is 5.9, "1.2.0rc6" is 102). NaN = not known.
-func versionRank(v string) float64 {
-	var n [3]float64
-	i := 0
-	digits := false
-	for _, r := range v {
-		switch {
-		case r >= '0' && r <= '9':
-			n[i], digits = 10*n[i]+float64(r-'0'), true
-		case r == '.' && digits && i < 2:
-			i++
-		default:
-			if !digits {
-				return nan
-			}
-			return n[0]*100 + n[1] + min(n[2], 99)/100
-		}
-	}
-	if !digits {
-		return nan
-	}
-	return n[0]*100 + n[1] + min(n[2], 99)/100
 }

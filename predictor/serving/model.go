@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/perfcast/perfcast/perf"
-	"github.com/perfcast/perfcast/predictor/boost"
 )
 
 // Model predicts serving performance. It is immutable and safe for concurrent
@@ -21,15 +20,15 @@ const (
 	numHeads
 )
 
-// head corrects the logarithm of one physical time. Trees know the shapes of
-// load and layout for models on devices that were measured; elsewhere they
-// would guess, and effects alone are used.
+// head corrects the parts of one physical time.
 type head struct {
-	trees  *boost.Model // nil = nothing learned
-	near   effects      // beside the trees
-	far    effects      // instead of them
-	spread [numLevels]float64
+	effects effects
+	spread  [numLevels]float64 // of what they leave, by what was known
+	strange float64            // of what they leave for runtimes never seen
 }
+
+// learned reports whether there is anything to correct by.
+func (h *head) learned() bool { return h.strange > 0 }
 
 // Level says what of a workload was seen in training.
 type Level uint8
@@ -46,9 +45,9 @@ const (
 
 // level looks up what was seen.
 func (h *head) level(k *keys) Level {
-	_, pair := h.far[byModelDevice][k[byModelDevice]]
-	_, model := h.far[byModel][k[byModel]]
-	_, device := h.far[byDevice][k[byDevice]]
+	_, pair := h.effects[byModelDevice][k[byModelDevice]]
+	_, model := h.effects[byModel][k[byModel]]
+	_, device := h.effects[byDevice][k[byDevice]]
 	switch {
 	case pair:
 		return Seen
@@ -62,14 +61,12 @@ func (h *head) level(k *keys) Level {
 	return UnseenBoth
 }
 
-// correct multiplies a physical time by what was learned, and returns the
-// spread of what that leaves and the level of knowledge it rests on.
-func (h *head) correct(time *float64, tilt float64, v *vector, k *keys) (float64, Level) {
+// sigma is the spread of what the effects leave of a time, and the level of
+// knowledge that it rests on.
+func (h *head) sigma(k *keys) (float64, Level) {
 	l := h.level(k)
-	if l == Seen {
-		*time *= math.Exp(tilt + h.trees.Predict(v[:]) + h.near.of(k))
-	} else {
-		*time *= math.Exp(h.far.of(k))
+	if _, ok := h.effects[byRuntime][k[byRuntime]]; !ok {
+		return math.Max(h.spread[l], h.strange), l
 	}
 	return h.spread[l], l
 }
@@ -99,17 +96,21 @@ func (m *Model) Predict(w perf.Workload) (Answer, error) {
 	a.fill(&p, l, &s)
 	a.Physical.TTFT, a.Physical.TPOT = a.TTFT, a.TPOT
 	a.SigmaTTFT, a.SigmaTPOT, a.Level = untrained, untrained, UnseenBoth
-	tilt := p.tilt(l, &s)
-	var v vector
-	v.fill(&w, &p, l, &s)
 	k := keysOf(&w, &p)
-	if h := &m.heads[startHead]; h.trees != nil {
-		a.SigmaTTFT, a.Level = h.correct(&s.start, tilt[startHead], &v, &k)
+	var u [numHeads]factors
+	if h := &m.heads[startHead]; h.learned() {
+		u[startHead] = h.effects.of(&k)
+		a.SigmaTTFT, a.Level = h.sigma(&k)
 	}
-	if h := &m.heads[eachHead]; h.trees != nil {
-		a.SigmaTPOT, a.Level = h.correct(&s.each, tilt[eachHead], &v, &k)
+	if h := &m.heads[eachHead]; h.learned() {
+		u[eachHead] = h.effects.of(&k)
+		a.SigmaTPOT, a.Level = h.sigma(&k)
 	}
+	s.correct(l, &u)
 	a.fill(&p, l, &s)
+	if wait := s.wait(l); wait > 0 { // it hangs on how many sequences the memory has room for
+		a.SigmaTTFT = math.Hypot(a.SigmaTTFT, untrained*wait/a.TTFT)
+	}
 	return a, nil
 }
 

@@ -17,9 +17,28 @@ type state struct {
 	prefill part    // one request's prompt alone (engine), the batch's prompts (fixed batch)
 	decode  part    // one pass that decodes the running sequences
 	stall   float64 // s one output token waits for the others' prompts
-	start   float64 // s from getting a place to the first token
-	each    float64 // s for each token after it
+
+	parts [numHeads][numParts]float64 // what start and each are made of, in s
+	start float64                     // s from getting a place to the first token
+	each  float64                     // s for each token after it
 }
+
+// The parts of start.
+const (
+	arrival      = iota // HTTP, tokeniser, first schedule
+	ownPrompt           // the request's own
+	otherPrompts        // waiting for the others'
+	firstPass           // the pass that makes the first token
+)
+
+// The parts of each. Computing and memory stay together: what each of them
+// hides of the other shifts as a device gets faster.
+const (
+	hostTime    = iota // launches and scheduling of a pass
+	deviceTime         // computing and memory
+	linkTime           // between devices
+	promptStall        // waiting for the others' prompts
+)
 
 // budget is how many prompt tokens engines put into one pass: short prompts
 // that arrive together share its overhead.
@@ -36,26 +55,56 @@ func (p *plan) settle(l load) state {
 	if !l.serving {
 		s.prefill = p.time(pass{prompt: l.concurrency * l.in, length: l.in})
 		s.decode = p.time(pass{decode: p.micro(l.concurrency), context: middle})
-		s.start, s.each = s.prefill.sum(), s.decode.sum()
-		return s
+		s.parts[startHead] = [numParts]float64{ownPrompt: s.prefill.sum()}
+	} else {
+		s.running = math.Min(l.concurrency, s.room)
+		s.prefill = p.time(pass{prompt: l.in, length: l.in})
+		s.decode = p.time(pass{decode: p.micro(s.running), context: middle})
+		own, others := s.prefill.sum(), math.Max(0, s.running-1)
+		more := own
+		if n := math.Floor(budget / math.Max(1, l.in)); n > 1 {
+			more = math.Min(own, p.time(pass{prompt: n * l.in, length: l.in}).sum()/n)
+		}
+		decoding := math.Min(1, p.host.Decoding)
+		queueing := math.Min(1-decoding, p.host.Queueing)
+		if p.apart {
+			decoding = 0
+		}
+		s.stall = decoding * others * more / math.Max(1, l.out)
+		s.parts[startHead] = [numParts]float64{arrival: p.host.Arrive, ownPrompt: own, otherPrompts: queueing * others * more, firstPass: s.decode.sum()}
 	}
-	s.running = math.Min(l.concurrency, s.room)
-	s.prefill = p.time(pass{prompt: l.in, length: l.in})
-	s.decode = p.time(pass{decode: p.micro(s.running), context: middle})
-	own, others := s.prefill.sum(), math.Max(0, s.running-1)
-	more := own
-	if n := math.Floor(budget / math.Max(1, l.in)); n > 1 {
-		more = math.Min(own, p.time(pass{prompt: n * l.in, length: l.in}).sum()/n)
-	}
-	decoding := math.Min(1, p.host.Decoding)
-	queueing := math.Min(1-decoding, p.host.Queueing)
-	if p.apart {
-		decoding = 0
-	}
-	s.stall = decoding * others * more / math.Max(1, l.out)
-	s.each = s.decode.sum() + s.stall
-	s.start = p.host.Arrive + own + queueing*others*more + s.decode.sum()
+	d := &s.decode
+	s.parts[eachHead] = [numParts]float64{hostTime: d.overhead, deviceTime: d.compute + d.memory, linkTime: d.link, promptStall: s.stall}
+	s.add()
 	return s
+}
+
+// add sums the parts up.
+func (s *state) add() {
+	s.start, s.each = 0, 0
+	for k := range numParts {
+		s.start += s.parts[startHead][k]
+		s.each += s.parts[eachHead][k]
+	}
+}
+
+// correct applies what was learned of the parts. Whatever that is, another
+// request in flight costs all of them no more than the request's own arrival
+// and prompt take, so that throughput never falls with load.
+func (s *state) correct(l load, u *[numHeads]factors) {
+	for h := range s.parts {
+		for k := range s.parts[h] {
+			s.parts[h][k] *= math.Exp(u[h][k])
+		}
+	}
+	begin, each := &s.parts[startHead], &s.parts[eachHead]
+	if others := begin[otherPrompts] + l.out*each[promptStall]; l.serving && others > 0 {
+		share := math.Min(1, (s.running-1)*(begin[arrival]+begin[ownPrompt])/others)
+		begin[otherPrompts] *= share
+		each[promptStall] *= share
+		s.stall = each[promptStall]
+	}
+	s.add()
 }
 
 // wait is how long a request waits for a place when more are in flight than
@@ -64,26 +113,14 @@ func (s *state) wait(l load) float64 {
 	return math.Max(0, l.concurrency/s.running-1) * (s.start + math.Max(0, l.out-1)*s.each)
 }
 
-// tilted is the share of the way that times are moved towards growing in
-// proportion to the load before anything is learned. The learned corrections
-// may only fall with load, so that throughput never does; tilting gives them
-// room to follow measurements that grow faster than the physics.
-const tilted = 0.25
-
-// tilt is by how much, as logarithms, the times of each head move. A time whose
-// slope against load is at most 1 on logarithms keeps that bound.
-func (p *plan) tilt(l load, s *state) (t [numHeads]float64) {
-	if !l.serving || l.concurrency <= 1 {
-		return t
-	}
-	one := l
-	one.concurrency = 1
-	u := p.settle(one)
-	t[startHead] = tilted * math.Log(u.start*s.running/s.start)
-	t[eachHead] = tilted * math.Log(u.each*s.running/s.each)
-	return t
-}
-
 // micro is how many of r sequences are in one pass: a pipeline keeps all its
 // stages busy by giving each its own share.
 func (p *plan) micro(r float64) float64 { return math.Max(1, r/p.stages) }
+
+// time is one of the times that are learned.
+func (s *state) time(h int) float64 {
+	if h == startHead {
+		return s.start
+	}
+	return s.each
+}

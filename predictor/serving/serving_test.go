@@ -83,7 +83,7 @@ func truth(n int, noise float64) []Row {
 
 func fitted(t testing.TB, rows []Row) *Model {
 	t.Helper()
-	m, err := Fit(rows, nil, Options{Rounds: 300, Trees: 150})
+	m, err := Fit(rows, nil, Options{Rounds: 300})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,11 +193,79 @@ func TestFasterDeviceIsNeverSlower(t *testing.T) {
 				faster.Hardware = &d
 				a, _ := m.Predict(w)
 				b, _ := m.Predict(faster)
-				if b.TPOT > a.TPOT*(1+1e-9) || b.EndToEnd > a.EndToEnd*(1+1e-9) {
-					t.Fatalf("%.2f times faster: TPOT %g -> %g, end to end %g -> %g", k, a.TPOT, b.TPOT, a.EndToEnd, b.EndToEnd)
+				if b.TPOT > a.TPOT*(1+1e-9) || b.TTFT > a.TTFT*(1+1e-9) || b.EndToEnd > a.EndToEnd*(1+1e-9) || b.OutputTokensPerSec < a.OutputTokensPerSec*(1-1e-9) {
+					t.Fatalf("%.2f times faster: TPOT %g -> %g, TTFT %g -> %g, end to end %g -> %g, tokens/s %g -> %g", k,
+						a.TPOT, b.TPOT, a.TTFT, b.TTFT, a.EndToEnd, b.EndToEnd, a.OutputTokensPerSec, b.OutputTokensPerSec)
 				}
 			})
 		})
+	}
+}
+
+// Longer prompts take longer to start, and more in flight slow each other down.
+func TestTimesGrowWithWork(t *testing.T) {
+	for i, m := range learned(t) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				w := anyWorkload(t)
+				longer, busier := w, w
+				longer.SequenceLength += rapid.IntRange(1, 8192).Draw(t, "longer")
+				a, _ := m.Predict(w)
+				if b, _ := m.Predict(longer); b.TTFT < a.TTFT*(1-1e-9) {
+					t.Fatalf("%d tokens start in %g s, %d in %g s", w.SequenceLength, a.TTFT, longer.SequenceLength, b.TTFT)
+				}
+				if w.Concurrency == 0 {
+					return
+				}
+				busier.Concurrency += rapid.IntRange(1, 200).Draw(t, "busier")
+				if b, _ := m.Predict(busier); b.TPOT < a.TPOT*(1-1e-9) || b.TTFT < a.TTFT*(1-1e-9) {
+					t.Fatalf("%d in flight: %g and %g s; %d: %g and %g s", w.Concurrency, a.TTFT, a.TPOT, busier.Concurrency, b.TTFT, b.TPOT)
+				}
+			})
+		})
+	}
+}
+
+// An engine whose requests arrive slowly is slow to start at any length of
+// prompt by the same time, not by the same factor.
+func TestLearnsWhichPartIsOff(t *testing.T) {
+	var rows []Row
+	for _, model := range models[:2] {
+		for in := 128; in <= 4096; in *= 2 {
+			for c := 1; c <= 16; c *= 4 {
+				w := workload(model, h100, perf.FP8, 4, in, 256, c)
+				a, err := Physical().Predict(w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rows = append(rows, Row{Workload: w, Quantity: TTFT, Value: a.TTFT + 0.2, Curve: fmt.Sprint(model.Name, in), Weight: 1})
+			}
+		}
+	}
+	m := Physical()
+	m.learn(startHead, rows)
+	added := func(in int) (seconds, share float64) {
+		w := workload(llama70, h100, perf.FP8, 4, in, 256, 4)
+		before, _ := Physical().Predict(w)
+		after, _ := m.Predict(w)
+		return after.TTFT - before.TTFT, after.TTFT/before.TTFT - 1
+	}
+	if s, _ := added(1); s < 0.15 || s > 0.25 {
+		t.Errorf("a prompt of one token starts %.3f s later than physics has it, want 0.2", s)
+	}
+	if _, share := added(30000); share > 0.1 {
+		t.Errorf("a long prompt takes %.0f %% longer, want hardly any", 100*share)
+	}
+}
+
+func TestUnknownRuntimeWidens(t *testing.T) {
+	m := fitted(t, truth(40, 0.1))
+	w := workload(llama8, h100, perf.FP8, 1, 1024, 256, 8)
+	known, _ := m.Predict(w)
+	w.Runtime = "an engine of tomorrow"
+	strange, err := m.Predict(w)
+	if err != nil || strange.SigmaTPOT <= known.SigmaTPOT || strange.SigmaTTFT <= known.SigmaTTFT {
+		t.Errorf("spreads %g and %g with a known engine, %g and %g with another (%v)", known.SigmaTTFT, known.SigmaTPOT, strange.SigmaTTFT, strange.SigmaTPOT, err)
 	}
 }
 

@@ -42,8 +42,9 @@ func Main(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	return fail(stderr, err)
 }
 
-// openStore is the database's contents, or what the program has embedded when
-// no database is named.
+// openStore is the database's contents, or the catalogue alone when no database
+// is named: an artefact of an older format must not keep a new one from being
+// trained.
 func openStore(open OpenStore, path string) (*Store, error) {
 	if path != "" {
 		return open(path)
@@ -52,8 +53,7 @@ func openStore(open OpenStore, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := predictor.Default()
-	return &Store{Catalog: cat, Predictor: p}, err
+	return &Store{Catalog: cat}, nil
 }
 
 func trainFiles(s *Store, args, paths []string, out string, calibrated bool, stdout, stderr io.Writer) error {
@@ -175,15 +175,18 @@ func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int
 		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, opt, progressBar(stderr))
 		return results, columns, err
 	}
-	p := s.Predictor
-	if artefact != "" {
-		b, err := os.ReadFile(artefact)
-		if err != nil {
-			return nil, nil, err
+	p, err := s.Predictor, error(nil)
+	switch {
+	case artefact != "":
+		var b []byte
+		if b, err = os.ReadFile(artefact); err == nil {
+			p, err = predictor.New(b)
 		}
-		if p, err = predictor.New(b); err != nil {
-			return nil, nil, err
-		}
+	case p == nil:
+		p, err = predictor.Default()
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	bar := progressBar(stderr)
 	return Evaluate(p, cases, func(done, total int) { bar("rows", done, total) }), columns, nil

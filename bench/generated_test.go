@@ -77,7 +77,7 @@ func TestGeneratedScriptsPostTheirResults(t *testing.T) {
 		{"llama.cpp", "meta-llama/Llama-3.2-1B", "llama.cpp", ""},
 		{"vllm", "meta-llama/Llama-3.2-1B", "vllm", ""},
 		{"onnxruntime", "tiny-bert", "onnxruntime", "onnxruntime, onnx"},
-		{"pytorch", "tiny-bert", "pytorch", "torch, transformers"},
+		{"pytorch", "tiny-bert", "pytorch-eager", "torch, transformers"},
 	} {
 		t.Run(c.template, func(t *testing.T) {
 			if c.library != "" && exec.Command(python, "-c", "import "+c.library).Run() != nil {

@@ -277,6 +277,22 @@ func stamp(t time.Time) *string {
 	return &s
 }
 
+// watched is how a run of one model is, as status/{id} and the WebSocket tell it.
+type watched struct {
+	Status   perf.RunStatus `json:"status"`
+	Progress float64        `json:"progress" doc:"0 to 1"`
+	Step     string         `json:"current_step"`
+	Model    string         `json:"model_name"`
+	Hardware []string       `json:"hardware"`
+	Started  *string        `json:"started_at"`
+	timing
+	Error string `json:"error,omitempty" doc:"why it did not complete"`
+}
+
+func (b *base[Status, Row]) watched(r *perf.Run) watched {
+	return watched{r.Status, r.Progress, r.Step, asked(r), r.Hardware, stamp(r.Started), timingOf(r, b.Now()), r.Error}
+}
+
 // timing is how long a run that goes on has taken, and the rest by its
 // progress, in seconds; null when there is nothing to estimate it from.
 type timing struct {

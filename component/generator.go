@@ -177,20 +177,11 @@ func (t *generator) templates(context.Context, openapi.None) (templateList, erro
 
 // generatorStatus is the body of GET status/{id}.
 type generatorStatus struct {
-	ID       string         `json:"task_id"`
-	Status   perf.RunStatus `json:"status"`
-	Progress float64        `json:"progress" doc:"0 to 1"`
-	Step     string         `json:"current_step"`
-	Model    string         `json:"model_name"`
-	Hardware []string       `json:"hardware"`
-	Started  *string        `json:"started_at"`
-	timing
-	Error string `json:"error,omitempty" doc:"why it did not complete"`
+	ID string `json:"task_id"`
+	watched
 }
 
-func (t *generator) statusOf(r *perf.Run) generatorStatus {
-	return generatorStatus{r.ID, r.Status, r.Progress, r.Step, asked(r), r.Hardware, stamp(r.Started), timingOf(r, t.Now()), r.Error}
-}
+func (t *generator) statusOf(r *perf.Run) generatorStatus { return generatorStatus{r.ID, t.watched(r)} }
 
 // generatorRow is a task as the documented table has it.
 type generatorRow struct {

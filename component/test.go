@@ -233,21 +233,12 @@ func readSmall(path string) ([]byte, error) {
 
 // testStatus is the body of GET status/{id}.
 type testStatus struct {
-	ID       string         `json:"run_id"`
-	Status   perf.RunStatus `json:"status"`
-	Progress float64        `json:"progress" doc:"0 to 1"`
-	Step     string         `json:"current_step"`
-	Model    string         `json:"model_name"`
-	Hardware []string       `json:"hardware"`
-	Type     string         `json:"test_type"`
-	Started  *string        `json:"started_at"`
-	timing
-	Error string `json:"error,omitempty" doc:"why it did not complete"`
+	ID string `json:"run_id"`
+	watched
+	Type string `json:"test_type"`
 }
 
-func (t *test) statusOf(r *perf.Run) testStatus {
-	return testStatus{r.ID, r.Status, r.Progress, r.Step, asked(r), r.Hardware, r.Kind, stamp(r.Started), timingOf(r, t.Now()), r.Error}
-}
+func (t *test) statusOf(r *perf.Run) testStatus { return testStatus{r.ID, t.watched(r), r.Kind} }
 
 // testRow is a run as the documented table has it.
 type testRow struct {

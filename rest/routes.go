@@ -48,12 +48,13 @@ func (h *handler) routes() []openapi.Route {
 			Doc:      "Waits a moment for a running task, so that a client which polls once and then sleeps is not punished.",
 			Statuses: []int{http.StatusNotFound}, Tag: "tasks"}, h.task),
 
-		list(h, openapi.Route{Path: Prefix + "/recommendations", ID: "listRecommendations", Summary: "The newest recommendations", Doc: listDoc}, recommendations),
-		list(h, openapi.Route{Path: Prefix + "/predictions", ID: "listPredictions", Summary: "The newest predictions", Doc: listDoc}, predictions),
-		list(h, openapi.Route{Path: Prefix + "/measurements", ID: "listMeasurements", Summary: "The newest measurements", Doc: listDoc}, measurements),
-		list(h, openapi.Route{Path: Prefix + "/models", ID: "listModels", Summary: "The newest prediction models", Doc: listDoc}, models),
-		list(h, openapi.Route{Path: Prefix + "/feature-importance", ID: "listFeatureImportance", Summary: "What prediction models look at",
-			Doc: "Filtered by exact values, ordered by model_id, rank and falling score."}, featureImportance),
+		list[RecommendationParameters](h, openapi.Route{Path: Prefix + "/recommendations", ID: "listRecommendations", Summary: "The newest recommendations", Doc: listDoc}, (*app.App).Recommendations, document.Recommendations, nil),
+		list[PredictionParameters](h, openapi.Route{Path: Prefix + "/predictions", ID: "listPredictions", Summary: "The newest predictions", Doc: listDoc}, (*app.App).Predictions, document.Predictions, nil),
+		list[MeasurementParameters](h, openapi.Route{Path: Prefix + "/measurements", ID: "listMeasurements", Summary: "The newest measurements", Doc: listDoc}, (*app.App).Measurements, document.Measurements, nil),
+		list[ModelParameters](h, openapi.Route{Path: Prefix + "/models", ID: "listModels", Summary: "The newest prediction models", Doc: listDoc}, (*app.App).PredictionModels, document.Models, nil),
+		list[FeatureImportanceParameters](h, openapi.Route{Path: Prefix + "/feature-importance", ID: "listFeatureImportance", Summary: "What prediction models look at",
+			Doc: "Filtered by exact values, ordered by model_id, rank and falling score."}, (*app.App).FeatureImportances, document.FeatureImportances,
+			[]app.Sort{{Column: "model_id"}, {Column: "rank"}, {Column: "importance_score", Desc: true}}),
 
 		openapi.Handle(openapi.Route{Method: http.MethodGet, Path: "/health", ID: "health", Summary: "Whether the server works", Doc: healthDoc, Tag: "health"}, h.health),
 		openapi.Handle(openapi.Route{Method: http.MethodGet, Path: Prefix + "/health", ID: "healthBelowPrefix", Summary: "The same as /health", Doc: healthDoc, Tag: "health"}, h.health),
@@ -73,159 +74,65 @@ func (h *handler) task(ctx context.Context, in TaskParameters) (document.TaskBod
 	return document.Task(t), err
 }
 
-// RecommendationParameters filter recommendations.
-type RecommendationParameters struct {
-	ModelName   string `json:"model_name,omitempty"`
-	ModelFamily string `json:"model_family,omitempty"`
-	Hardware    string `json:"hardware,omitempty" doc:"the primary recommendation"`
-	Accepted    *bool  `json:"accepted,omitempty"`
-	Window
-	Limit
-}
-
-func recommendations(ctx context.Context, a *app.App, in RecommendationParameters) (document.RecommendationList, error) {
-	f := filter{app: a}
-	f.model(in.ModelName)
-	f.text("model_family", in.ModelFamily)
-	f.text("hardware_platform", in.Hardware)
-	if in.Accepted != nil {
-		f.where("was_accepted", app.Eq, *in.Accepted)
+// The parameters of the lists. The tag column names the column that a field
+// filters by equal values; what is empty or 0 filters nothing.
+type (
+	// RecommendationParameters filter recommendations.
+	RecommendationParameters struct {
+		Model
+		Hardware string `json:"hardware,omitempty" column:"hardware_platform" doc:"the primary recommendation"`
+		Accepted *bool  `json:"accepted,omitempty" column:"was_accepted"`
+		Window
+		Limit
 	}
-	return newest(ctx, &f, in.Window, in.Limit, a.Recommendations, document.Recommendations)
-}
-
-// PredictionParameters filter predictions.
-type PredictionParameters struct {
-	ModelName   string `json:"model_name,omitempty"`
-	ModelFamily string `json:"model_family,omitempty"`
-	Hardware    string `json:"hardware,omitempty"`
-	BatchSize   int    `json:"batch_size,omitempty" min:"-1000000000" max:"1000000000" doc:"0 = any"`
-	Limit
-}
-
-func predictions(ctx context.Context, a *app.App, in PredictionParameters) (document.PredictionList, error) {
-	f := filter{app: a}
-	f.model(in.ModelName)
-	f.text("model_family", in.ModelFamily)
-	f.text("hardware_platform", in.Hardware)
-	f.number("batch_size", in.BatchSize)
-	return newest(ctx, &f, Window{}, in.Limit, a.Predictions, document.Predictions)
-}
-
-// MeasurementParameters filter measurements.
-type MeasurementParameters struct {
-	ModelName   string `json:"model_name,omitempty"`
-	ModelFamily string `json:"model_family,omitempty"`
-	Hardware    string `json:"hardware,omitempty"`
-	BatchSize   int    `json:"batch_size,omitempty" min:"-1000000000" max:"1000000000" doc:"0 = any"`
-	Window
-	Limit
-}
-
-func measurements(ctx context.Context, a *app.App, in MeasurementParameters) (document.MeasurementList, error) {
-	f := filter{app: a}
-	f.model(in.ModelName)
-	f.text("model_family", in.ModelFamily)
-	f.text("hardware_platform", in.Hardware)
-	f.number("batch_size", in.BatchSize)
-	return newest(ctx, &f, in.Window, in.Limit, a.Measurements, document.Measurements)
-}
-
-// ModelParameters filter prediction models.
-type ModelParameters struct {
-	ModelType    string `json:"model_type,omitempty"`
-	TargetMetric string `json:"target_metric,omitempty"`
-	Hardware     string `json:"hardware,omitempty"`
-	ModelFamily  string `json:"model_family,omitempty"`
-	Limit
-}
-
-func models(ctx context.Context, a *app.App, in ModelParameters) (document.ModelList, error) {
-	f := filter{app: a}
-	f.text("model_type", in.ModelType)
-	f.text("target_metric", in.TargetMetric)
-	f.text("hardware_platform", in.Hardware)
-	f.text("model_family", in.ModelFamily)
-	return newest(ctx, &f, Window{}, in.Limit, a.PredictionModels, document.Models)
-}
-
-// FeatureImportanceParameters filter feature importances.
-type FeatureImportanceParameters struct {
-	ModelID     string `json:"model_id,omitempty"`
-	FeatureName string `json:"feature_name,omitempty"`
-	Method      string `json:"method,omitempty"`
-	Limit       int    `json:"limit,omitempty" default:"100" min:"0" max:"1000" doc:"most rows"`
-}
-
-func featureImportance(ctx context.Context, a *app.App, in FeatureImportanceParameters) (document.FeatureImportanceList, error) {
-	f := filter{app: a}
-	f.text("model_id", in.ModelID)
-	f.text("feature_name", in.FeatureName)
-	f.text("method", in.Method)
-	f.query.Sort = []app.Sort{{Column: "model_id"}, {Column: "rank"}, {Column: "importance_score", Desc: true}}
-	return newest(ctx, &f, Window{}, Limit{in.Limit}, a.FeatureImportances, document.FeatureImportances)
-}
-
-// Limit bounds a page.
-type Limit struct {
-	Limit int `json:"limit,omitempty" default:"10" min:"0" max:"1000" doc:"most rows"`
-}
-
-// Window bounds rows to the last days.
-type Window struct {
-	Days int `json:"days,omitempty" min:"-100000" max:"100000" doc:"look back so many days; 0 = no bound; negative = an empty window"`
-}
-
-// filter gathers the conditions of a list. What is empty or 0 filters nothing.
-type filter struct {
-	app   *app.App
-	query app.Query
-}
-
-func (f *filter) where(column string, op app.Op, value any) {
-	f.query = f.query.Where(column, op, value)
-}
-
-func (f *filter) text(column, value string) {
-	if value != "" {
-		f.where(column, app.Eq, value)
+	// PredictionParameters filter predictions.
+	PredictionParameters struct {
+		Model
+		Run
+		Limit
 	}
-}
+	// MeasurementParameters filter measurements.
+	MeasurementParameters struct {
+		Model
+		Run
+		Window
+		Limit
+	}
+	// ModelParameters filter prediction models.
+	ModelParameters struct {
+		ModelType    string `json:"model_type,omitempty" column:"model_type"`
+		TargetMetric string `json:"target_metric,omitempty" column:"target_metric"`
+		Hardware     string `json:"hardware,omitempty" column:"hardware_platform"`
+		ModelFamily  string `json:"model_family,omitempty" column:"model_family"`
+		Limit
+	}
+	// FeatureImportanceParameters filter feature importances.
+	FeatureImportanceParameters struct {
+		ModelID     string `json:"model_id,omitempty" column:"model_id"`
+		FeatureName string `json:"feature_name,omitempty" column:"feature_name"`
+		Method      string `json:"method,omitempty" column:"method"`
+		Limit       int    `json:"limit,omitempty" default:"100" min:"0" max:"1000" doc:"most rows"`
+	}
 
-func (f *filter) number(column string, value int) {
-	if value != 0 {
-		f.where(column, app.Eq, value)
+	// Model filters by a model, under any of its names.
+	Model struct {
+		ModelName   string `json:"model_name,omitempty" column:"model_name"`
+		ModelFamily string `json:"model_family,omitempty" column:"model_family"`
 	}
-}
-
-// model filters by a model under the name given or the one it is stored under.
-func (f *filter) model(name string) {
-	if name == "" {
-		return
+	// Run filters by how a model runs.
+	Run struct {
+		Hardware  string `json:"hardware,omitempty" column:"hardware_platform"`
+		BatchSize int    `json:"batch_size,omitempty" column:"batch_size" min:"-1000000000" max:"1000000000" doc:"0 = any"`
 	}
-	if m, err := f.app.Model(name); err == nil && m.Name != name {
-		f.where("model_name", app.In, []string{name, m.Name})
-		return
+	// Window bounds rows to the last days.
+	Window struct {
+		Days int `json:"days,omitempty" min:"-100000" max:"100000" doc:"look back so many days; 0 = no bound; negative = an empty window"`
 	}
-	f.where("model_name", app.Eq, name)
-}
-
-// newest is a page of rows as a body.
-func newest[T, Out any](ctx context.Context, f *filter, w Window, l Limit, rows func(context.Context, app.Query) (*app.Page[T], error), body func([]T) Out) (Out, error) {
-	f.query.Limit = l.Limit
-	switch {
-	case w.Days < 0:
-		f.query.Limit = 0
-	case w.Days > 0:
-		f.where("created_at", app.Ge, time.Now().AddDate(0, 0, -w.Days))
+	// Limit bounds a page.
+	Limit struct {
+		Limit int `json:"limit,omitempty" default:"10" min:"0" max:"1000" doc:"most rows"`
 	}
-	page, err := rows(ctx, f.query)
-	if err != nil {
-		var none Out
-		return none, err
-	}
-	return body(page.Values()), nil
-}
+)
 
 // HealthBody says whether the server works.
 type HealthBody struct {

@@ -50,6 +50,8 @@ type App struct {
 	builtin   *predictor.Predictor // the one embedded in the program
 
 	ranges       rangeCache
+	relearning   relearning
+	closed       atomic.Bool
 	measurements hub[perf.Measurement]
 	predictions  hub[perf.Prediction]
 }
@@ -92,6 +94,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 // all subscriptions. The database stays open: it is the caller's.
 func (a *App) Close(ctx context.Context) {
 	a.tasks.Close(ctx)
+	a.closed.Store(true)
 	a.measurements.close()
 	a.predictions.close()
 }

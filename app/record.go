@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/db"
@@ -211,12 +214,17 @@ func (a *App) loadPredictor(ctx context.Context) error {
 	return a.apply(ctx, a.predictor.Load())
 }
 
-// apply teaches a predictor every recorded measurement, in their order.
+// apply teaches a predictor every recorded measurement, in their order, and
+// nothing else. If they can't be read it keeps what it knew.
 func (a *App) apply(ctx context.Context, p *predictor.Predictor) error {
-	p.Reset()
+	reset := false
 	for row, err := range a.db.Learnable(ctx) {
 		if err != nil {
 			return err
+		}
+		if !reset {
+			p.Reset()
+			reset = true
 		}
 		m := row.Value
 		w, _, err := a.Resolve(m.Config)
@@ -228,14 +236,44 @@ func (a *App) apply(ctx context.Context, p *predictor.Predictor) error {
 			p.Confirm(w, m.ID) // it was confirmed, or judged by an earlier artefact
 		}
 	}
+	if !reset {
+		p.Reset()
+	}
 	return nil
 }
 
-// relearn rebuilds what was learned from what is stored.
+// relearning rebuilds what was learned from what is stored. One pass serves all
+// who asked before it began.
+type relearning struct {
+	asked atomic.Int64
+
+	mu    sync.Mutex
+	done  int64 // of those who asked
+	later bool  // the last pass could not read what is stored, and there will be another
+}
+
+// relearnAgain is how long after a pass that failed there is another.
+const relearnAgain = 5 * time.Second
+
+// relearn unlearns what could not be stored.
 func (a *App) relearn() {
-	ctx := context.Background()
-	if err := a.apply(ctx, a.predictor.Load()); err != nil {
-		a.log.Error("could not read the measurements back", "error", err)
+	r := &a.relearning
+	asked := r.asked.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done >= asked || r.later || a.closed.Load() {
+		return
+	}
+	r.done = r.asked.Load()
+	if err := a.apply(context.Background(), a.predictor.Load()); err != nil {
+		a.log.Error("what could not be stored stays learned for now: the measurements could not be read", "error", err)
+		r.later = true
+		time.AfterFunc(relearnAgain, func() {
+			r.mu.Lock()
+			r.later = false
+			r.mu.Unlock()
+			a.relearn()
+		})
 	}
 }
 

@@ -158,6 +158,9 @@ func dsn(path string, o Options) (string, error) {
 		"autoload_known_extensions":    {"false"},
 		"enable_external_access":       {"false"},
 		"memory_limit":                 {"2GB"},
+		// Compressing text by FSST takes half of a checkpoint's time and saves a
+		// fifth of the file.
+		"disabled_compression_methods": {"fsst"},
 		// See applier.tidy. A log of this size is replayed in two seconds.
 		"checkpoint_threshold": {"256MB"},
 	}

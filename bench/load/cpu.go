@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// usage is the processor time that was spent so far. On a machine that does
-// other things too it is a steadier figure than the rate: two cores can do
-// 2 s / (server + load) requests a second.
+// usage is the processor time that was spent so far: on a machine that does
+// other things too a steadier figure than the rate.
 type usage struct{ server, load time.Duration }
 
 // tick is the unit of /proc's times; Linux has had it at this for decades.

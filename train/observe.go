@@ -140,10 +140,7 @@ func (k *Case) workload(size int) {
 	if strings.HasPrefix(r.Mode, "train") {
 		w.Mode = perf.Training
 	}
-	w.Devices = max(1, r.Devices)
-	if n := int(r.num("nodes")); n > 1 && !strings.HasPrefix(r.Source, "mlcommons/training") {
-		w.Devices *= n
-	}
+	w.Devices = max(1, r.Devices) // of all nodes together
 	generates := w.Facts.Generates() && w.Facts.Text()
 	w.Runtime, w.RuntimeVersion = software(k.words(), &w.Config, generates)
 	if w.Platform == perf.CPU && (w.Runtime == "tflite" || w.Runtime == "armnn") {

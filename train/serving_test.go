@@ -20,7 +20,7 @@ a,deepseek-ai/DeepSeek-R1,text_generation,cuda,NVIDIA B200 SXM,64,sglang 0.5.9,f
 a,deepseek-ai/DeepSeek-V3,text_generation,cuda,NVIDIA B200 SXM,64,sglang 0.5.9,fp8,inference,4,1024,1024,,,8,"{""tp"": 64, ""pp"": 1, ""moe_tp"": 8, ""moe_ep"": 8, ""attention_dp"": 1, ""tpot_ms"": 8, ""ttft_ms"": 190}"
 b,meta-llama/Llama-2-7b-hf,text_generation,cuda,NVIDIA GeForce RTX 4090,1,llama.cpp CUDA,int4,inference,1,,128,100,tokens/s,,"{""phase"": ""decode""}"
 b,meta-llama/Llama-2-7b-hf,text_generation,cuda,NVIDIA GeForce RTX 4090,1,llama.cpp CUDA,int4,inference,1,512,,5000,tokens/s,,"{""phase"": ""prefill""}"
-m,mlperf/llama2-70b-99,text_generation,cuda,NVIDIA H200 SXM,8,"TensorRT 10.2.0, CUDA 12.4",fp8,inference,,,,100,queries/s,,"{""scenario"": ""Offline""}"
+m,mlperf/llama2-70b-99,text_generation,cuda,NVIDIA H200 SXM,8,"TensorRT 10.2.0, CUDA 12.4",fp8,inference,,,,100,queries/s,,"{""scenario"": ""Offline"", ""nodes"": 2}"
 c,timm/resnet50,vision,cuda,NVIDIA GeForce RTX 4090,1,PyTorch,fp16,inference,1,,,100,samples/s,,
 `
 
@@ -55,7 +55,7 @@ func TestServingRows(t *testing.T) {
 		{serving.TTFT, 0.19, 8, 8, 8, 1024, 4, "0.5.9", 0.5},
 		{serving.TPOT, 0.01, 1, 1, 1, 0, 0, "", 1},
 		{serving.TTFT, 0.1024, 1, 1, 1, 512, 0, "", 1},
-		{serving.RequestRate, 100, 8, 1, 1, 294, 8 * predictor.Saturating, "10.2.0", 1}, // kept full, one copy a device
+		{serving.RequestRate, 100, 8, 1, 1, 294, 8 * predictor.Saturating, "10.2.0", 1}, // kept full, one copy a device; the devices are those of both nodes
 	}
 	if len(rows) != len(want) {
 		t.Fatalf("%d rows, want %d", len(rows), len(want))

@@ -9,7 +9,12 @@ Start perfcast on an empty database, on a quiet machine, and run this:
 1. It asks for predictions: nothing has been measured here yet.
 2. It lets perfcast run its own CPU benchmarks, which give the device its
    measured peak and bandwidth, and asks again.
-3. It measures every model with onnx_bench.py, and leaves out no result.
+3. It measures every model with onnx_bench.py, and leaves out no result: with
+   all threads by the clock, and with one thread by the processor time that it
+   used. The latter over the number of cores ("alone") is what the model would
+   take if it had the machine for itself and scaled perfectly; other programs
+   hardly change it, so it is what predictions are held against where the
+   machine is not quiet.
 4. It records one model in two (those marked), and asks a last time: the others
    show what measurements of other models are worth.
 """
@@ -52,9 +57,9 @@ def calibrate(url):
     return call(url + "/api/benchmark/results/" + run)["machine"]
 
 
-def measure(model, batch, repeats):
+def measure(model, batch, repeats, threads=0):
     here = os.path.dirname(os.path.abspath(__file__))
-    argv = [sys.executable, os.path.join(here, "onnx_bench.py"), "--model", model, "--batch-size", str(batch), "--repeats", str(repeats)]
+    argv = [sys.executable, os.path.join(here, "onnx_bench.py"), "--model", model, "--batch-size", str(batch), "--repeats", str(repeats), "--threads", str(threads)]
     done = subprocess.run(argv, capture_output=True, text=True)
     report = json.loads(done.stdout)
     if "error" in report:
@@ -65,6 +70,10 @@ def measure(model, batch, repeats):
 def estimate(p):
     e = p["latencyMs"]
     return "%.1f (%.1f to %.1f)" % (e["value"], e["low"], e["high"])
+
+
+def median(factors):
+    return sorted(factors)[len(factors) // 2]
 
 
 def off(p, ms):
@@ -81,23 +90,22 @@ def main():
     before = [predict(args.url, *c) for c in CASES]
     machine = calibrate(args.url)
     calibrated = [predict(args.url, *c) for c in CASES]
-    rows, factors = [], [[], [], []]
     reports = [measure(*c, args.repeats) for c in CASES]
+    alone = [measure(*c, args.repeats, threads=1)["results"][0]["cpu_ms"] / machine["cores"] for c in CASES]
     for (model, _), report in zip(CASES, reports):
         if recorded(model):
             call(args.url + "/api/benchmark/report", report)
     learned = [predict(args.url, *c) for c in CASES]
-    for (model, batch), b, c, l, report in zip(CASES, before, calibrated, learned, reports):
-        m = report["results"][0]
-        for list_, prediction in zip(factors, (b, c, l)):
-            list_.append(off(prediction, m["latency_ms"]))
-        rows.append("| %s%s | %d | %.1f (%.1f to %.1f) | %s | %s | %s |" % (
-            model, " *" if recorded(model) else "", batch, m["latency_ms"], m["latency_ms_low"], m["latency_ms_high"], estimate(b), estimate(c), estimate(l)))
     print("%s, %d cores: %.0f GFLOP/s in fp32, %.1f GB/s, by perfcast's own benchmarks. ONNX Runtime %s, fp32, 128 tokens; load average %.1f.\n" % (
         machine["cpu"], machine["cores"], machine["peak_fp32_gflops"], machine["memory_bandwidth_gb_s"], reports[0]["runtime_version"], os.getloadavg()[0]))
-    print("| model | batch | measured, ms (quartiles) | predicted before (90 %) | after calibration | after recording * |\n|---|---|---|---|---|---|")
-    print("\n".join(rows))
-    print("| median factor off | | | %.2f | %.2f | %.2f |" % tuple(sorted(f)[len(f) // 2] for f in factors))
+    print("| model | batch | measured, ms (quartiles) | alone, ms | predicted before (90 %) | after calibration | after recording * |\n|---|---|---|---|---|---|---|")
+    for (model, batch), report, ms, *predictions in zip(CASES, reports, alone, before, calibrated, learned):
+        m = report["results"][0]
+        print("| %s%s | %d | %.1f (%.1f to %.1f) | %.1f | %s | %s | %s |" % (
+            model, " *" if recorded(model) else "", batch, m["latency_ms"], m["latency_ms_low"], m["latency_ms_high"], ms, *map(estimate, predictions)))
+    measured = [r["results"][0]["latency_ms"] for r in reports]
+    for what, times in ("measured", measured), ("alone", alone):
+        print("| median factor off from %s | | | | %.2f | %.2f | %.2f |" % (what, *(median(map(off, p, times)) for p in (before, calibrated, learned))))
 
 
 def recorded(model):

@@ -155,23 +155,25 @@ def quantile(xs, q):
 
 def measure(run, args, label, synchronize=lambda: None):
     """Times run(): warm-up first, then repeats until there are enough or the
-    budget is spent. Returns the report's latency fields, in ms."""
+    budget is spent. Returns the report's latency fields, in ms; cpu_ms is the
+    processor time of all threads, their waiting for each other included."""
     for i in range(args.warmup):
         progress(0.3 * i / max(args.warmup, 1), label + ": warm-up")
         run()
     synchronize()
-    times, began = [], time.perf_counter()
+    times, used, began = [], [], time.perf_counter()
     for i in range(args.repeats):
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         run()
         synchronize()
         times.append(time.perf_counter() - start)
+        used.append(time.process_time() - cpu)
         progress(0.3 + 0.7 * (i + 1) / args.repeats, label)
         if len(times) >= 3 and time.perf_counter() - began > args.budget:
             break
     times.sort()
     ms = [1e3 * quantile(times, q) for q in (0.5, 0.25, 0.75)]
-    return dict(latency_ms=ms[0], latency_ms_low=ms[1], latency_ms_high=ms[2], warmup=args.warmup, repeats=len(times))
+    return dict(latency_ms=ms[0], latency_ms_low=ms[1], latency_ms_high=ms[2], cpu_ms=1e3 * quantile(sorted(used), 0.5), warmup=args.warmup, repeats=len(times))
 
 
 def peak_memory_mb():

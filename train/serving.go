@@ -93,6 +93,11 @@ func CurveOf(k *Case) string {
 	return w.Key()
 }
 
+// besides is the vote of a row of one batch at a time: it tells of devices and
+// models that no engine under load was measured with, and should not outvote
+// those that were.
+const besides = 0.1
+
 // weigh gives repeats of one configuration the vote of one row between them.
 func weigh(rows []serving.Row) {
 	type same struct {
@@ -109,6 +114,9 @@ func weigh(rows []serving.Row) {
 	}
 	for i := range rows {
 		rows[i].Weight = 1 / n[key(&rows[i])]
+		if rows[i].Workload.Concurrency == 0 {
+			rows[i].Weight *= besides
+		}
 	}
 }
 

@@ -53,8 +53,8 @@ func TestServingRows(t *testing.T) {
 		{serving.TTFT, 0.19, 8, 8, 8, 1024, 4, "0.5.9", 0.5},
 		{serving.TPOT, 0.008, 8, 8, 8, 1024, 4, "0.5.9", 0.5},
 		{serving.TTFT, 0.19, 8, 8, 8, 1024, 4, "0.5.9", 0.5},
-		{serving.TPOT, 0.01, 1, 1, 1, 0, 0, "", 1},
-		{serving.TTFT, 0.1024, 1, 1, 1, 512, 0, "", 1},
+		{serving.TPOT, 0.01, 1, 1, 1, 0, 0, "", besides},
+		{serving.TTFT, 0.1024, 1, 1, 1, 512, 0, "", besides},
 		{serving.RequestRate, 100, 8, 1, 1, 294, 8 * predictor.Saturating, "10.2.0", 1}, // kept full, one copy a device; the devices are those of both nodes
 	}
 	if len(rows) != len(want) {

@@ -72,8 +72,9 @@ def estimate(p):
     return "%.1f (%.1f to %.1f)" % (e["value"], e["low"], e["high"])
 
 
-def median(factors):
-    return sorted(factors)[len(factors) // 2]
+def median_off(predictions, times):
+    factors = sorted(map(off, predictions, times))
+    return factors[len(factors) // 2]
 
 
 def off(p, ms):
@@ -105,7 +106,7 @@ def main():
             model, " *" if recorded(model) else "", batch, m["latency_ms"], m["latency_ms_low"], m["latency_ms_high"], ms, *map(estimate, predictions)))
     measured = [r["results"][0]["latency_ms"] for r in reports]
     for what, times in ("measured", measured), ("alone", alone):
-        print("| median factor off from %s | | | | %.2f | %.2f | %.2f |" % (what, *(median(map(off, p, times)) for p in (before, calibrated, learned))))
+        print("| median factor off from %s | | | | %.2f | %.2f | %.2f |" % (what, *(median_off(p, times) for p in (before, calibrated, learned))))
 
 
 def recorded(model):

@@ -67,16 +67,14 @@ func complete(m *perf.Model, stem string) {
 	if m.Architecture != "" && m.Kind != "" {
 		return
 	}
-	for _, d := range designs {
-		if strings.HasPrefix(stem, d.prefix) {
-			if m.Architecture == "" {
-				m.Architecture = d.architecture
-			}
-			if m.Kind == "" {
-				m.Kind = d.kind
-			}
-			return
+	if architecture, kind, ok := designOf(stem); ok {
+		if m.Architecture == "" {
+			m.Architecture = architecture
 		}
+		if m.Kind == "" {
+			m.Kind = kind
+		}
+		return
 	}
 	if m.Architecture == "" {
 		m.Architecture = stem
@@ -86,4 +84,14 @@ func complete(m *perf.Model, stem string) {
 	} else if m.Kind == "" && m.Family == "vision" {
 		m.Kind = "cnn"
 	}
+}
+
+// designOf is the architecture that a stem is a size of, and its kind.
+func designOf(stem string) (architecture, kind string, ok bool) {
+	for _, d := range designs {
+		if strings.HasPrefix(stem, d.prefix) {
+			return d.architecture, d.kind, true
+		}
+	}
+	return stem, "", false
 }

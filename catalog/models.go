@@ -20,6 +20,10 @@ var modelsCSV []byte
 // input sizes has a row for each, its usual size first.
 func loadModels() (all []*perf.Model, stem map[string]string, err error) {
 	stem = map[string]string{}
+	makeups, err := loadMakeups()
+	if err != nil {
+		return nil, nil, err
+	}
 	err = rows("models.csv", bytes.NewReader(modelsCSV), func(r *row) error {
 		size, err := ParseImageSize(r.text("image_size"))
 		if err != nil {
@@ -64,11 +68,12 @@ func loadModels() (all []*perf.Model, stem map[string]string, err error) {
 		if design := r.text("design"); design != "" {
 			stem[m.Name] = design
 		}
-		if s, ok := stem[m.Name]; ok {
-			complete(m, s)
-		} else {
-			complete(m, nameStem(m.Name))
+		s, ok := stem[m.Name]
+		if !ok {
+			s = nameStem(m.Name)
 		}
+		complete(m, s)
+		m.Makeup = makeups.of(m, s)
 		all = append(all, m)
 		return nil
 	})

@@ -25,6 +25,7 @@ type Model struct {
 	ImageSize, Patch int
 	MACs             float64 // multiply-accumulates of one forward pass over one sample
 	Activations      float64 // elements written by one forward pass over one sample
+	Makeup           Makeup  `json:"-"` // what the pass is made of; the catalogue's, not a user's
 
 	Notes  string
 	Source string

@@ -95,6 +95,7 @@ func ratesOf(w perf.Workload, rt *Runtime, pk Peak) rates {
 	_, tc, tm := threads(w)
 	r := rates{peak: pk.FLOPs * tc * sustained(d, pk), vector: pk.Vector * tc, bandwidth: bandwidth(d, pk) * tm,
 		launch: math.Max(rt.Launch, rt.Floor), step: rt.Step, saving: 1, up: overclock, link: d.LinkBandwidth}
+	r.vector *= sustained(d, Peak{FLOPs: pk.Vector, Ran: perf.FP32})
 	if pk.Ran != perf.FP64 && (w.Facts.Kind == "cnn" || w.Facts.Family == "vision" || w.Facts.Family == "detection") {
 		r.saving = winograd
 	}
@@ -123,6 +124,8 @@ func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 		case ops.Aggregate:
 			passes = rt.Passes
 			launches *= rt.Fused
+		case ops.Depthwise: // too thin for matrix units
+			eff = math.Min(eff, 0.5*r.vector/r.peak)
 		}
 		activations := (o.Bytes - o.WeightBytes) * passes
 		c.Ideal += o.Count * math.Max(o.FLOPs/peak, o.Bytes/r.bandwidth)
@@ -152,24 +155,28 @@ func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 	return c
 }
 
-// sustained is the share of a tensor-core peak that the board's power allows
-// under steady load: the clock a peak is stated at cannot be held where it
-// would take more energy for an operation than the process needs. Figures are
-// 16-bit FLOP/s for a watt that boards of a generation reach with ample power
-// (V100 0.4, A100 0.8, H100 1.0, B200 1.6 TFLOP/s/W); 8-bit operations take half the energy.
+// sustained is the share of a peak that a GPU's board power allows under steady
+// load: the clock a peak is stated at cannot be held where it would take more
+// energy for an operation than the process needs.
+//
+// Figures for tensor cores are 16-bit FLOP/s for a watt that boards of a
+// generation reach with ample power (V100 0.4, A100 0.8, H100 1.0, B200 1.6
+// TFLOP/s/W; graphics chips, which keep their clocks higher, less: T4 0.4, A10
+// 0.5, L4 and L40S 0.8); 8-bit operations take half the energy. Without them
+// the clock is what gives way: with the power, to the 0.45, below what the
+// unthrottled boards of a generation have for a TFLOP/s.
 func sustained(d *perf.Device, pk Peak) float64 {
-	if d.PowerW <= 0 || pk.Ran == perf.FP32 || pk.Ran == perf.FP64 || host(d) || (d.Kind != "datacenter-gpu" && d.Kind != "consumer-gpu" && d.Kind != "workstation-gpu" && d.Kind != "laptop-gpu") {
+	if d.PowerW <= 0 || pk.Ran == perf.FP64 || !gpuBoard(d) {
 		return 1
 	}
-	perWatt := 1.0e12
-	switch {
-	case d.Year > 0 && d.Year < 2020:
-		perWatt = 0.45e12
-	case d.Year > 0 && d.Year < 2022:
-		perWatt = 0.8e12
-	case d.Year >= 2024 && d.MemoryBandwidth > 3e12:
-		perWatt = 1.6e12
+	g := generationOf(d)
+	if pk.Ran == perf.FP32 {
+		if !graphics(d) || d.FP32 <= 0 {
+			return 1
+		}
+		return math.Min(1, math.Pow(d.PowerW/(d.FP32/1e12)/g.fullClock, 0.45))
 	}
+	perWatt := g.perWatt
 	switch pk.Ran {
 	case perf.Int8, perf.FP8:
 		perWatt *= 2
@@ -179,6 +186,46 @@ func sustained(d *perf.Device, pk Peak) float64 {
 		perWatt /= 2
 	}
 	return math.Min(1, perWatt*d.PowerW/pk.FLOPs)
+}
+
+// generation is what a process makes of a watt.
+type generation struct {
+	perWatt   float64 // 16-bit FLOP/s of the tensor cores for a watt
+	fullClock float64 // watts for each TFLOP/s of fp32 at which the boost clock holds
+}
+
+func generationOf(d *perf.Device) generation {
+	y := d.Year
+	if graphics(d) {
+		switch {
+		case y > 0 && y < 2017:
+			return generation{0.45e12, 20}
+		case y > 0 && y < 2020:
+			return generation{0.45e12, 17}
+		case y > 0 && y < 2022:
+			return generation{0.5e12, 8.5}
+		}
+		return generation{0.8e12, 5}
+	}
+	switch {
+	case y > 0 && y < 2020:
+		return generation{perWatt: 0.45e12}
+	case y > 0 && y < 2022:
+		return generation{perWatt: 0.8e12}
+	case y >= 2024 && d.MemoryBandwidth > 3e12:
+		return generation{perWatt: 1.6e12}
+	}
+	return generation{perWatt: 1e12}
+}
+
+func gpuBoard(d *perf.Device) bool {
+	return d.Kind == "datacenter-gpu" || d.Kind == "consumer-gpu" || d.Kind == "workstation-gpu" || d.Kind == "laptop-gpu"
+}
+
+// graphics reports whether a GPU's chip is made for graphics: such chips have
+// next to no units for fp64.
+func graphics(d *perf.Device) bool {
+	return d.Vendor == "NVIDIA" && (d.FP64 < d.FP32/8 && d.Year >= 2016 || d.Kind == "consumer-gpu" || d.Kind == "laptop-gpu")
 }
 
 // slowness is how much longer a core takes for fixed work than one of 3 GHz.

@@ -53,7 +53,7 @@ type Input struct {
 // Features of the learned utilisation, in the order of Input.X. None is a
 // name. Monotone gives the sign that physics demands: -1 where a larger batch
 // or bandwidth raises the feature and must not raise the time over its bound.
-var Features = []Feature{
+var Features = append([]Feature{
 	{"intensity_over_ridge", -1}, {"compute_over_launch", -1}, {"work_per_core", -1}, {"batch", -1},
 	{"ridge", +1},
 	{"macs", 0}, {"params", 0}, {"macs_per_param", 0}, {"activations_per_mac", 0}, {"activations_per_param", 0},
@@ -67,7 +67,7 @@ var Features = []Feature{
 	{"launch", 0}, {"fused", 0}, {"version", 0}, {"manner", 0}, {"clients", 0},
 	{"runtime", 0}, {"eager", 0}, {"compiled", 0}, {"tensorrt", 0}, {"tflite", 0}, {"armnn", 0}, {"ncnn", 0}, {"qnn", 0},
 	{"onnxruntime", 0}, {"llama_cpp", 0}, {"paddle", 0}, {"hailo", 0}, {"fastertransformer", 0},
-}
+}, makeupFeatures...)
 
 // Feature is one input of the learned utilisation.
 type Feature struct {
@@ -102,6 +102,13 @@ const (
 // DesignGroups is the first kind of groups that a model's design is part of:
 // those before it are of the software and hardware alone.
 const DesignGroups = groupDesign
+
+// DeviceGroup and LastDeviceGroup are the first and last kind of groups that
+// are of one device.
+const (
+	DeviceGroup     = groupDevice
+	LastDeviceGroup = groupDevicePrecision
+)
 
 // NumGroups is how many kinds of groups there are.
 const NumGroups = numGroups
@@ -224,7 +231,7 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 			platform = float64(i + 1)
 		}
 	}
-	return append(x,
+	x = append(x,
 		ln(c.FLOPs/c.Bytes*c.Bandwidth/c.Peak), ln(heavy/(math.Max(c.Launches, 1)*5e-6)), ln(b*size.Activations/cores), ln(b),
 		ln(c.Peak/c.Bandwidth),
 		ln(size.MACs), ln(params), ln(size.MACs/params), ln(size.Activations/size.MACs), ln(size.Activations/params),
@@ -243,6 +250,7 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 		float64(rt.Order), is("pytorch-eager", "torchscript"), is("torch-compile"), is("tensorrt"), is("tflite", "tflite-cpu"), is("armnn"), is("ncnn"), is("qnn", "onnxruntime-qnn"),
 		is("onnxruntime"), is("llama.cpp"), is("paddle"), is("hailort"), is("fastertransformer", "fastertransformer-packed"),
 	)
+	return appendMakeup(x, &f.Makeup, math.Max(size.MACs, 1))
 }
 
 // versionOf is the runtime's version as a number; -1 = not known.

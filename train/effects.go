@@ -157,3 +157,21 @@ func (e *effects) sweep(t, k int) {
 	}
 	e.tau[t][k] = math.Max(0.005, math.Sqrt(tau/float64(n)))
 }
+
+// ofDevice is what the effects of a point's device do to the logarithm of its
+// time.
+func (e *effects) ofDevice(i int) float64 {
+	with, _ := e.factors(i)
+	without, sum := with, 0.0
+	for t := predictor.DeviceGroup; t <= predictor.LastDeviceGroup; t++ {
+		j := e.of[i][t]
+		sum += e.mean[t][predictor.Common][j]
+		if predictor.Sloped(t) {
+			for k := range predictor.NumParts {
+				without[k] -= e.mean[t][k][j]
+			}
+		}
+	}
+	c := &e.pts[i].In.Cost
+	return sum + math.Log(c.Time(&with)/c.Time(&without))
+}

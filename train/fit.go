@@ -101,11 +101,20 @@ func primary(views []View) []View {
 	return out
 }
 
-// FitLearned fits the end-to-end model in three steps: the effects of runtimes
-// and devices on the stated time, so that trees need not learn devices by
-// heart; trees, in folds of whole designs, on what those leave; and all
-// effects, designs' included, on what trees leave that have not seen the
-// design.
+// kept is the share of a device's effects that trees are to explain, too. With
+// none they would know nothing of what chips are like, and a device that nobody
+// has measured would get the level of the mean; with all they would learn
+// devices by heart and leave nothing from which to tell how far devices differ.
+const kept = 0.5
+
+// early are the kinds of groups whose effects come before the trees: those of
+// the software, the hardware, and the architectures that designs are sizes of.
+const early = predictor.DesignGroups + 1
+
+// FitLearned fits the end-to-end model in three steps: the effects of runtimes,
+// devices and architectures on the stated time; trees, in folds of whole designs, on what
+// those leave and half of what devices do; and all effects, designs' included,
+// on what trees leave that have not seen the design.
 func FitLearned(pts []Point, o Options) (*predictor.Learned, error) {
 	l := &predictor.Learned{}
 	stated, designs := make([]float64, len(pts)), make([]int, len(pts))
@@ -114,7 +123,10 @@ func FitLearned(pts []Point, o Options) (*predictor.Learned, error) {
 		designs[i] = predictor.Fold(pts[i].Stem, o.Folds)
 	}
 	e := newEffects(pts, stated)
-	e.sweeps(o.Sweeps/2, predictor.DesignGroups)
+	e.sweeps(o.Sweeps/2, early)
+	for i := range pts {
+		e.left[i] += kept * e.ofDevice(i)
+	}
 	var err error
 	if l.Folds, err = fitTrees(pts, e.left, designs, o.Folds, o); err != nil {
 		return nil, err

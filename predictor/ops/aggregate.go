@@ -53,6 +53,13 @@ func SizeOf(w perf.Workload) Size {
 // 150 (convolutions, normalisations, activations), growing slowly with size.
 func Depth(w perf.Workload, s Size) float64 {
 	m := w.Facts
+	if m.Makeup.Known() {
+		n := 0.0
+		for _, k := range m.Makeup.Kernels {
+			n += float64(k)
+		}
+		return n
+	}
 	if m.Layers > 0 && m.Heads > 0 {
 		return 14*float64(m.Layers+m.DecoderLayers) + 10
 	}
@@ -79,6 +86,9 @@ func appendAggregate(list []Op, w perf.Workload, s Step) []Op {
 		read = math.Min(read, 1e7) // the dense layers
 	}
 	weights := read * width.Weight
+	if w.Facts.Makeup.Known() {
+		return appendMakeup(list, w, z, width, b, weights)
+	}
 	return append(list, Op{
 		Class: Aggregate, Name: "model", B: s.Batch,
 		FLOPs:       2 * z.MACs * b / tp,

@@ -24,6 +24,8 @@ const (
 	AllReduce                  // between the devices of a tensor-parallel group
 	Aggregate                  // a whole model known only by its totals
 	Update                     // the optimiser's pass over the parameters
+	Product                    // all convolutions and products of a network known by its makeup
+	Depthwise                  // its convolutions of single channels
 	numClasses
 )
 
@@ -31,7 +33,7 @@ const (
 const NumClasses = int(numClasses)
 
 var classNames = [...]string{"matmul", "batched_matmul", "attention", "softmax", "norm", "elementwise",
-	"embedding", "cache_write", "all_reduce", "aggregate", "update"}
+	"embedding", "cache_write", "all_reduce", "aggregate", "update", "product", "depthwise"}
 
 // String is the class's name.
 func (c Class) String() string { return classNames[c] }

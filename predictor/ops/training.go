@@ -18,7 +18,7 @@ func appendTraining(list []Op, first int, w perf.Workload) []Op {
 			dw.Name, dw.M, dw.K = o.Name+"_dw", o.K, o.M // dw = in' dout
 			dw.WeightBytes = 0
 			list = append(list, dx, dw)
-		case Aggregate:
+		case Aggregate, Product, Depthwise:
 			o.FLOPs *= 2
 			o.Bytes *= 2
 			o.Launches *= 2

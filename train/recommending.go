@@ -1,0 +1,113 @@
+package train
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/perfcast/perfcast/predictor"
+)
+
+// Recommending says how often predictions would have named the right device:
+// over the configurations that were measured on at least three devices, none
+// of which the predictions have seen.
+type Recommending struct {
+	Asked      int     // configurations
+	Within5    float64 // share where the device named first is within 5 % of the best
+	TopThree   float64 // share where the best is among the first three
+	PeakFirst  float64 // share where the device with the highest peak is within 5 % of the best
+	MeanDevice float64 // devices a configuration was measured on
+}
+
+// candidate is what one device reached in one configuration.
+type candidate struct {
+	device                  string
+	actual, predicted, peak float64 // rates; each the higher the better
+}
+
+// Recommend judges results of holding devices out. Worth is what a rate on a
+// device counts for: nil for the rate itself, one over its price for rates per
+// dollar (0 leaves the device out).
+func Recommend(results []Result, worth func(device string) float64) Recommending {
+	configurations := map[string][]candidate{}
+	for i := range results {
+		r := &results[i]
+		if !r.Answered || r.Of == predictor.Memory || r.Actual <= 0 || r.Predicted <= 0 {
+			continue
+		}
+		w := &r.Case.W
+		c := candidate{device: w.Hardware.Name, actual: r.Actual, predicted: r.Predicted, peak: max(w.Hardware.FP32, w.Hardware.FP16, w.Hardware.Int8)}
+		if r.Metric != "throughput" {
+			c.actual, c.predicted = 1/c.actual, 1/c.predicted
+		}
+		if worth != nil {
+			v := worth(c.device)
+			if v == 0 {
+				continue
+			}
+			c.actual, c.predicted, c.peak = c.actual*v, c.predicted*v, c.peak*v
+		}
+		key := configurationOf(r)
+		configurations[key] = append(configurations[key], c)
+	}
+	var out Recommending
+	for _, all := range configurations {
+		all = oneEach(all)
+		if len(all) < 3 {
+			continue
+		}
+		out.Asked++
+		out.MeanDevice += float64(len(all))
+		best := slices.MaxFunc(all, func(a, b candidate) int { return cmp.Compare(a.actual, b.actual) })
+		if slices.MaxFunc(all, func(a, b candidate) int { return cmp.Compare(a.peak, b.peak) }).actual >= 0.95*best.actual {
+			out.PeakFirst++
+		}
+		slices.SortFunc(all, func(a, b candidate) int {
+			return cmp.Or(cmp.Compare(b.predicted, a.predicted), strings.Compare(a.device, b.device))
+		})
+		if all[0].actual >= 0.95*best.actual {
+			out.Within5++
+		}
+		if slices.ContainsFunc(all[:3], func(c candidate) bool { return c.actual >= best.actual }) {
+			out.TopThree++
+		}
+	}
+	if n := float64(out.Asked); n > 0 {
+		out.Within5, out.TopThree, out.PeakFirst, out.MeanDevice = out.Within5/n, out.TopThree/n, out.PeakFirst/n, out.MeanDevice/n
+	}
+	return out
+}
+
+// configurationOf names what was run, whatever it ran on: a recommendation
+// compares devices for the same work in the same software and precision.
+func configurationOf(r *Result) string {
+	w, row := &r.Case.W, r.Case.Row
+	return strings.Join([]string{r.Case.Stem, r.Metric, sourceKey(row), w.Runtime, string(w.Precision), string(w.Mode), strconv.Itoa(w.BatchSize), strconv.Itoa(w.SequenceLength),
+		strconv.Itoa(w.OutputLength), strconv.Itoa(w.ImageSize), row.say("phase"), strconv.Itoa(int(r.Case.Manner)), strconv.Itoa(w.Concurrency),
+		strconv.Itoa(w.Devices), strconv.Itoa(w.TensorParallel), strconv.Itoa(w.Threads), w.Layout}, "|")
+}
+
+// oneEach leaves one candidate of each device: the median one of its repeats.
+func oneEach(all []candidate) []candidate {
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(strings.Compare(a.device, b.device), cmp.Compare(a.actual, b.actual))
+	})
+	var out []candidate
+	for first := 0; first < len(all); {
+		next := first
+		for next < len(all) && all[next].device == all[first].device {
+			next++
+		}
+		out = append(out, all[(first+next)/2])
+		first = next
+	}
+	return out
+}
+
+// String is one line for people.
+func (r Recommending) String() string {
+	return fmt.Sprintf("Of %d configurations measured on three devices or more (%.1f in the mean), none of them seen, the device named first is within 5 %% of the best in %.1f %% (>= 90; the highest peak: %.1f %%), and the best is among the first three in %.1f %% (>= 98).",
+		r.Asked, r.MeanDevice, 100*r.Within5, 100*r.PeakFirst, 100*r.TopThree)
+}

@@ -34,6 +34,7 @@ func (l *Learned) pointOf(in *Input, u *Factors) point {
 const (
 	maxNearby   = 24  // points kept of a device, the newest
 	maxSurprise = 1.5 // ln; what is beyond teaches no more
+	furthest    = 1.2 // times the greatest surprise is as far as others may move
 )
 
 // covariance of two times.
@@ -82,14 +83,19 @@ func (n *nearby) with(l *Learned, p point) *nearby {
 }
 
 // shift is by how much the points move the logarithm of a time, and the
-// variance they take from it.
+// variance they take from it. A time with more of the part that seems to be slow
+// moves further than what was measured, but not much: which part it is remains
+// a guess.
 func (n *nearby) shift(p *point) (shift, less float64) {
 	var buf [maxNearby]float64
 	k := buf[:len(n.points)]
+	most := 0.0
 	for i := range n.points {
 		k[i] = covariance(p, &n.points[i])
 		shift += k[i] * n.alpha[i]
+		most = math.Max(most, math.Abs(n.points[i].surprise))
 	}
+	shift = math.Max(-furthest*most, math.Min(furthest*most, shift))
 	for i := range k {
 		for j := range k {
 			less += k[i] * n.inverse[i][j] * k[j]

@@ -279,6 +279,10 @@ func (c *Catalog) WithModel(models ...perf.Model) (*Catalog, error) {
 		m.Custom = true
 		m.Family = Family(m)
 		m.Stem = c.Stem(&m)
+		m.Makeup = perf.Makeup{}
+		if rows := c.models.name[m.Name]; rows != nil { // other facts of the same network
+			m.Makeup = rows[0].Makeup
+		}
 		m.Aliases = slices.Clone(m.Aliases)
 		all = slices.DeleteFunc(all, func(e *perf.Model) bool { return e.Name == m.Name })
 		all = append(all, &m)

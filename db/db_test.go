@@ -85,7 +85,9 @@ func fill(v reflect.Value, n *int) {
 		v.Set(reflect.ValueOf(map[string]string{fmt.Sprint("k", *n): "v"}))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), n)
+			if v.Type().Field(i).Tag.Get("json") != "-" { // derived, not stored
+				fill(v.Field(i), n)
+			}
 		}
 	default:
 		panic(v.Type())

@@ -209,16 +209,19 @@ func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk
 		ttft = p.time(w, rt, pk, FirstToken, Plain, seen).Estimate
 	}
 	tpot := p.time(w, rt, pk, TokenTime, Plain, seen).Estimate
-	inFlight := float64(w.BatchSize)
-	if w.Concurrency > 0 {
-		inFlight = float64(w.Concurrency)
+	rate := tpot.Invert(float64(w.BatchSize) * copies)
+	if w.Concurrency > 0 { // of the whole system already
+		rate = tpot.Invert(float64(w.Concurrency))
 	}
-	rate := tpot.Invert(inFlight * copies)
-	out.TTFT, out.TPOT, out.OutputTokensPerSec = &ttft, &tpot, &rate
+	out.TTFT, out.TPOT = &ttft, &tpot
 	if w.OutputLength > 0 {
 		whole := p.time(w, rt, pk, RequestTime, Plain, seen).Estimate
 		out.EndToEnd = &whole
+		if w.Concurrency > 0 { // each request that ends makes room for the next: Little's law
+			rate = whole.Invert(float64(w.Concurrency * w.OutputLength))
+		}
 	}
+	out.OutputTokensPerSec = &rate
 }
 
 // timed is a time with what is known of it.

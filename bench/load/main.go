@@ -83,7 +83,7 @@ func run(address string, connections int, duration time.Duration, rows, pid int,
 			return fmt.Errorf("filling the database: %w", err)
 		}
 	}
-	fmt.Printf("%d connections, %v each; the last column is what two cores with nothing else to do could do\n"+
+	fmt.Printf("%d connections, %v each; the last column is 2 s divided by the processor time: two cores in full use\n"+
 		"%-38s %9s %9s %9s %8s %12s %12s %9s\n", connections, duration,
 		"", "per s", "p50 ms", "p99 ms", "times", "server CPU", "load's CPU", "per s")
 	for _, w := range works {

@@ -35,6 +35,7 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 	}
 	line := func(b Bar) error { return writeBar(stdout, b) }
 	bar := progressBar(stderr)
+	var recommended []string
 	for _, split := range []string{"row", "model", "device", "model-device", "source", "time"} {
 		holdouts, err := Split(c.Cases, split, folds)
 		if err != nil {
@@ -50,6 +51,8 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 		}
 		bars := barsOfSplit(split, results[0])
 		if split == "device" {
+			recommended = append(recommended, "Recommendation, by throughput: "+Recommend(results[0], nil).String()+".",
+				"Recommendation, by throughput per watt: "+Recommend(results[0], perWatt).String()+".")
 			bars = append(bars, Bar{"CPUs and mobile", "unseen device + 10 measurements", "<= 12 median", Summarise("", only(results[1], handheld))},
 				Bar{"everything, pooled", "unseen device + 10 measurements", "", Summarise("", results[1])})
 		}
@@ -70,6 +73,11 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 			if err := line(b); err != nil {
 				return err
 			}
+		}
+	}
+	for _, line := range recommended {
+		if _, err := fmt.Fprintf(stdout, "\n%s\n", line); err != nil {
+			return err
 		}
 	}
 	p, err := predictor.Default()

@@ -27,10 +27,10 @@ type candidate struct {
 	actual, predicted, peak float64 // rates; each the higher the better
 }
 
-// Recommend judges results of holding devices out. Worth is what a rate on a
-// device counts for: nil for the rate itself, one over its price for rates per
-// dollar (0 leaves the device out).
-func Recommend(results []Result, worth func(device string) float64) Recommending {
+// Recommend judges results of holding devices out. Worth is what a rate counts
+// for: nil for the rate itself, one over the price for rates per dollar (0 leaves
+// the device out).
+func Recommend(results []Result, worth func(*Result) float64) Recommending {
 	configurations := map[string][]candidate{}
 	for i := range results {
 		r := &results[i]
@@ -38,12 +38,12 @@ func Recommend(results []Result, worth func(device string) float64) Recommending
 			continue
 		}
 		w := &r.Case.W
-		c := candidate{device: w.Hardware.Name, actual: r.Actual, predicted: r.Predicted, peak: max(w.Hardware.FP32, w.Hardware.FP16, w.Hardware.Int8)}
+		c := candidate{device: w.Hardware.Name, actual: r.Actual, predicted: r.Predicted, peak: float64(max(1, w.Devices)) * max(w.Hardware.FP32, w.Hardware.FP16, w.Hardware.Int8)}
 		if r.Metric != "throughput" {
 			c.actual, c.predicted = 1/c.actual, 1/c.predicted
 		}
 		if worth != nil {
-			v := worth(c.device)
+			v := worth(r)
 			if v == 0 {
 				continue
 			}
@@ -106,8 +106,19 @@ func oneEach(all []candidate) []candidate {
 	return out
 }
 
-// String is one line for people.
+// String is what it says, for people; what names what a rate was counted for
+// ("", "per watt").
 func (r Recommending) String() string {
-	return fmt.Sprintf("Of %d configurations measured on three devices or more (%.1f in the mean), none of them seen, the device named first is within 5 %% of the best in %.1f %% (>= 90; the highest peak: %.1f %%), and the best is among the first three in %.1f %% (>= 98).",
+	return fmt.Sprintf("%d configurations measured on three devices or more (%.1f in the mean), none of them seen: the device named first is within 5 %% of the best in %.1f %% (>= 90; the highest peak in %.1f %%), the best is among the first three in %.1f %% (>= 98)",
 		r.Asked, r.MeanDevice, 100*r.Within5, 100*r.PeakFirst, 100*r.TopThree)
+}
+
+// perWatt counts a rate for the power of the boards that it takes. Prices are
+// the operator's own; power is what of the cost a datasheet states.
+func perWatt(r *Result) float64 {
+	w := &r.Case.W
+	if w.Hardware.PowerW <= 0 {
+		return 0
+	}
+	return 1 / (w.Hardware.PowerW * float64(max(1, w.Devices)))
 }

@@ -10,7 +10,7 @@ import (
 // arrows are the imports that are allowed between our packages, besides
 // everybody's import of perf. Tests may import what they like.
 var arrows = map[string][]string{
-	".":                 {"app", "catalog", "component", "db", "gateway", "key", "openapi", "predictor", "resolvers", "rest", "train", "web"},
+	".":                 {"app", "catalog", "component", "db", "gateway", "intake", "key", "openapi", "predictor", "resolvers", "rest", "train", "web"},
 	"app":               {"catalog", "db", "document", "predictor", "task"},
 	"app/apptest":       {"app", "catalog", "db", "predictor"},
 	"catalog":           {},
@@ -19,6 +19,7 @@ var arrows = map[string][]string{
 	"document":          {},
 	"gateway":           {"app", "component/proc", "document", "key", "openapi"},
 	"graph":             {"app", "resolvers/relay", "predictor", "db"}, // generated: what the schema is bound to
+	"intake":            {"app", "component", "db"},
 	"key":               {},
 	"predictor":         {"predictor/boost", "predictor/kernel", "predictor/ops", "predictor/serving"},
 	"predictor/kernel":  {"predictor/boost", "predictor/ops"},

@@ -196,8 +196,8 @@ func (s *server) close() error {
 
 // greet prints the addresses.
 func (s *server) greet(c config, l listeners, out io.Writer) {
-	if c.benchmarkDir != "" || c.benchmarkDB != "" {
-		fmt.Fprintln(out, "--benchmark-dir is where the benchmark component finds its reports. Importing results from it and from --benchmark-db is to come.")
+	if c.unifiedOnly && c.benchmarkDB != "" {
+		fmt.Fprintln(out, "--benchmark-db is imported by the server that has the database, not with --unified-only.")
 	}
 	if l.predictive != nil {
 		at := "http://" + l.predictive.Addr().String()

@@ -114,6 +114,11 @@ func serve(ctx context.Context, c config, stdout io.Writer, log *slog.Logger) (e
 		if err := s.openApp(ctx, c); err != nil {
 			return err
 		}
+		if err := s.importBenchmarks(ctx, c, stdout); ctx.Err() != nil {
+			return nil // stopped meanwhile; the next start goes on
+		} else if err != nil {
+			return err
+		}
 		s.openFaces(c, ring)
 	}
 	if l.predictive != nil {

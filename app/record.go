@@ -32,7 +32,7 @@ func (a *App) Record(ctx context.Context, rs ...MeasurementRequest) ([]perf.Meas
 	out := make([]perf.MeasurementResult, len(rs))
 	for i, r := range rs {
 		var err error
-		if out[i], err = a.record(ctx, r.Measurement, &b); err != nil {
+		if out[i], err = a.record(ctx, a.fresh(r.Measurement), &b); err != nil {
 			a.relearn()
 			return nil, at(err, "measurements", i, len(rs))
 		}
@@ -69,10 +69,16 @@ func checkMeasured(m perf.Measurement) error {
 	return nil
 }
 
-// record prepares one measurement for the batch: its prediction from before it
-// was learned, the comparison, and what it teaches.
-func (a *App) record(ctx context.Context, m perf.Measurement, b *db.Batch) (perf.MeasurementResult, error) {
+// fresh is a measurement under a new id, of now.
+func (a *App) fresh(m perf.Measurement) perf.Measurement {
 	m.ID, m.Time = db.NewID("meas"), a.clock()
+	return m
+}
+
+// record prepares one measurement for the batch: its prediction from before it
+// was learned, the comparison, and what it teaches. After an error the batch is
+// as it was and nothing is learned.
+func (a *App) record(ctx context.Context, m perf.Measurement, b *db.Batch) (perf.MeasurementResult, error) {
 	asked := m.PredictionID
 	w, warnings, err := a.Resolve(m.Config)
 	if unknownModel(err) {

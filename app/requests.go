@@ -90,7 +90,7 @@ func (r MeasurementRequest) run(ctx context.Context, a *App, step step) (outcome
 	step(0.1, "Initializing measurement recording")
 	step(0.5, "Recording measurement")
 	var b db.Batch
-	res, err := a.record(ctx, r.Measurement, &b)
+	res, err := a.record(ctx, a.fresh(r.Measurement), &b)
 	return outcome{result: res, records: b}, err
 }
 

@@ -25,15 +25,21 @@ type benchmarkRow struct {
 	Simulated  bool     `json:"simulation_mode"` // never
 	Created    *string  `json:"created_at"`
 
-	Sequence    int      `json:"sequence_length,omitempty"`
-	Output      int      `json:"output_length,omitempty"`
-	Runtime     string   `json:"runtime,omitempty"`
-	LatencyLow  *float64 `json:"latency_ms_low,omitempty"` // quartiles of the repeats
-	LatencyHigh *float64 `json:"latency_ms_high,omitempty"`
-	TTFT        *float64 `json:"ttft_ms,omitempty"`
-	TPOT        *float64 `json:"tpot_ms,omitempty"`
-	Measurement *string  `json:"measurement_id"` // null when it was not recorded
-	Note        string   `json:"note,omitempty"`
+	Mode           string   `json:"mode,omitempty"`
+	Sequence       int      `json:"sequence_length,omitempty"`
+	Output         int      `json:"output_length,omitempty"`
+	Image          int      `json:"image_size,omitempty"`
+	Threads        int      `json:"threads,omitempty"`
+	Layout         string   `json:"layout,omitempty"`
+	Runtime        string   `json:"runtime,omitempty"`
+	RuntimeVersion string   `json:"runtime_version,omitempty"`
+	LatencyLow     *float64 `json:"latency_ms_low,omitempty"` // quartiles of the repeats
+	LatencyHigh    *float64 `json:"latency_ms_high,omitempty"`
+	TTFT           *float64 `json:"ttft_ms,omitempty"`
+	TPOT           *float64 `json:"tpot_ms,omitempty"`
+	OutputRate     *float64 `json:"output_tokens_per_second,omitempty"`
+	Measurement    *string  `json:"measurement_id"` // null when it was not recorded
+	Note           string   `json:"note,omitempty"`
 
 	Environment map[string]string `json:"environment,omitempty"`
 }
@@ -162,6 +168,20 @@ func (m *Measured) fill(v Values, command string) {
 	m.Environment = env
 }
 
+// Complete fills in what the report of a benchmark that ran elsewhere leaves
+// open, and refuses one that does not say what was measured. command is what
+// the measurement is said to come from.
+func (m *Measured) Complete(command string) error {
+	if !SafeModel(m.Model) {
+		return perf.Invalid("model", "%q is not a name that can be used: it must match %s", shorten(m.Model), names["model"])
+	}
+	if m.Platform == "" && m.Device == "" {
+		return perf.Invalid("platform", "is needed, or a device")
+	}
+	m.fill(Values{Model: m.Model, BatchSize: 1, Precision: "fp32", Device: m.Platform}, command)
+	return nil
+}
+
 // record keeps measurements, and gives them as rows. One that the predictor
 // has no use for stays a row, with a note that says why.
 func (t *benchmark) record(ctx context.Context, ms []Measured) []benchmarkRow {
@@ -215,8 +235,9 @@ func rowOfMeasured(m *Measured, created *string) benchmarkRow {
 	}
 	return benchmarkRow{Model: m.Model, Family: nullable(m.Family), Hardware: hw, Device: nullable(m.Device), Case: m.Case, Batch: m.BatchSize,
 		Precision: m.Precision, Throughput: m.Throughput, Latency: m.Latency, Memory: m.Memory, Created: created,
-		Sequence: m.SequenceLength, Output: m.OutputLength, Runtime: m.Runtime, LatencyLow: m.LatencyLow, LatencyHigh: m.LatencyHigh,
-		TTFT: m.TTFT, TPOT: m.TPOT, Environment: m.Environment}
+		Mode: m.Mode, Sequence: m.SequenceLength, Output: m.OutputLength, Image: m.ImageSize, Threads: m.Threads, Layout: m.Layout,
+		Runtime: m.Runtime, RuntimeVersion: m.RuntimeVersion, LatencyLow: m.LatencyLow, LatencyHigh: m.LatencyHigh,
+		TTFT: m.TTFT, TPOT: m.TPOT, OutputRate: m.Output, Environment: m.Environment}
 }
 
 // known reports whether the case has been measured before.
@@ -238,6 +259,8 @@ func (t *benchmark) known(ctx context.Context, v Values) bool {
 func rowOfMeasurement(m *perf.Measurement) benchmarkRow {
 	return benchmarkRow{Model: m.Model, Family: nullable(m.Family), Hardware: string(m.Platform), Device: nullable(m.Device), Case: m.Environment["case"],
 		Batch: m.BatchSize, Precision: string(m.Precision), Throughput: m.Throughput, Latency: times(m.Latency, 1/perf.Millisecond),
-		Memory: times(m.Memory, 1/perf.MB), Created: stamp(m.Time), Sequence: m.SequenceLength, Output: m.OutputLength, Runtime: m.Runtime,
+		Memory: times(m.Memory, 1/perf.MB), Created: stamp(m.Time),
+		Mode: string(m.Mode), Sequence: m.SequenceLength, Output: m.OutputLength, Image: m.ImageSize, Threads: m.Threads, Layout: m.Layout,
+		Runtime: m.Runtime, RuntimeVersion: m.RuntimeVersion, OutputRate: m.OutputTokensPerSec,
 		TTFT: times(m.TTFT, 1/perf.Millisecond), TPOT: times(m.TPOT, 1/perf.Millisecond), Measurement: &m.ID, Note: m.Reason, Environment: m.Environment}
 }

@@ -73,13 +73,9 @@ func (t *benchmark) posted(ctx context.Context, in postedReport) (postedRows, er
 		return postedRows{}, perf.Invalid("", "%v", err)
 	}
 	for i := range ms {
-		if !SafeModel(ms[i].Model) {
-			return postedRows{}, perf.Invalid("model", "%q is not a name that can be used: it must match %s", shorten(ms[i].Model), names["model"])
+		if err := ms[i].Complete("posted"); err != nil {
+			return postedRows{}, err
 		}
-		if ms[i].Platform == "" && ms[i].Device == "" {
-			return postedRows{}, perf.Invalid("platform", "is needed, or a device")
-		}
-		ms[i].fill(Values{Model: ms[i].Model, BatchSize: 1, Precision: "fp32", Device: ms[i].Platform}, "posted")
 	}
 	rows := t.record(ctx, ms)
 	return postedRows{rows, len(rows)}, nil

@@ -132,7 +132,12 @@ type cpuInfo struct {
 	flags  []string
 	memory float64 // bytes
 	arm    bool
+	family string // of x86 processors
 }
+
+// halved reports whether AVX-512 instructions go through units of half their
+// width: those of Zen 4 (AMD's family 25) do.
+func (c cpuInfo) halved() bool { return c.vendor == "AuthenticAMD" && c.family == "25" }
 
 var atClock = regexp.MustCompile(`\s*(@\s*[\d.]+\s*GHz|\d+-Core Processor|with Radeon.*|CPU\b)`)
 
@@ -162,6 +167,8 @@ func (h Host) cpu() cpuInfo {
 			c.name = cmp.Or(c.name, value)
 		case "vendor_id":
 			c.vendor = value
+		case "cpu family":
+			c.family = value
 		case "physical id":
 			physical = value
 		case "core id":
@@ -214,7 +221,7 @@ func (c cpuInfo) device() perf.Device {
 	has := func(f string) bool { return slices.Contains(c.flags, f) }
 	lanes, int8 := 4.0, 1.0 // 128-bit vectors
 	switch {
-	case has("avx512f"):
+	case has("avx512f") && !c.halved():
 		lanes = 16
 	case has("avx2") && has("fma"), has("sve"):
 		lanes = 8

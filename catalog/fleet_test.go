@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -76,6 +77,13 @@ func TestDetect(t *testing.T) {
 	}
 	if cpu.Name != "This machine: Intel Xeon Unheard-of 1234" {
 		t.Errorf("the CPU is called %q", cpu.Name)
+	}
+	zen4 := "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel name\t: AMD EPYC Unheard-of\ncpu MHz\t\t: 2600\nflags\t\t: fpu avx2 fma avx512f\n"
+	for family, flops := range map[string]float64{"25": 32, "26": 64} { // Zen 5 has units of the full width
+		found := c.Detect(Host{OS: "linux", Run: noTools, Root: fstest.MapFS{"proc/cpuinfo": {Data: []byte(strings.Replace(zen4, "25", family, 1))}}})
+		if len(found) != 1 || found[0].FP32 != 2.6e9*flops {
+			t.Errorf("an AMD processor of family %s: %+v", family, found)
+		}
 	}
 	found = c.Detect(Host{OS: "darwin", Root: fstest.MapFS{}, Run: func(name string, _ ...string) ([]byte, error) {
 		if name == "sysctl" {

@@ -5,7 +5,7 @@ BIN     := bin/perfcast
 NODE    := $(shell command -v node 2>/dev/null)
 PYTHON  ?= python3
 
-.PHONY: run build test short web generate fmt vet lint bench pretrain accuracy schemathesis load clean
+.PHONY: run build test short web generate fmt vet lint bench pretrain makeup accuracy schemathesis load clean
 
 run: build ## build and start both servers with an embedded database
 	./$(BIN)
@@ -49,6 +49,9 @@ bench: build ## the figures of the README
 
 pretrain: ## rebuild the embedded artefact from the corpus: the same bytes
 	$(GO) run . train --out predictor/artefact.bin $(CORPUS)
+
+makeup: ## count again what networks are made of; needs a Python with torch, timm and torchvision
+	$(PYTHON) catalog/makeup.py >catalog/makeup.csv
 
 accuracy: build ## the README's accuracy table, by cross-validation on the corpus
 	./$(BIN) evaluate --bars --folds 3 $(CORPUS)

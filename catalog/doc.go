@@ -9,6 +9,9 @@
 // language model's parameters follow from its dimensions, and every name of
 // the public measurements resolves.
 //
+// makeup.csv says which kernels an image network runs. makeup.py counts them
+// from the networks' definitions.
+//
 // Users' own devices and models are laid over them with WithDevice and
 // WithModel; a Catalog is never changed, so look-ups take no locks.
 //

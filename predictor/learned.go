@@ -63,6 +63,7 @@ const (
 	NumStates   = 5
 	uncertain   = 0.7 // ln of the factor either way where nothing was calibrated
 	scaleInputs = 2   // inputs of Scale besides the features
+	widest      = 2.5 // ln of the most that an interval goes either way: beyond a factor of 12 it says nothing
 	maxFactor   = 4   // ln of the most that effects may change a part
 )
 
@@ -183,5 +184,5 @@ func (l *Learned) interval(in *Input, s State, variance float64) (low, high floa
 		return uncertain, uncertain
 	}
 	scale := math.Exp(l.Scale.Predict(ScaleInput(in, s, variance)))
-	return scale * l.Low[s], scale * l.High[s]
+	return math.Min(widest, scale*l.Low[s]), math.Min(widest, scale*l.High[s])
 }

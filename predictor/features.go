@@ -77,7 +77,8 @@ type Feature struct {
 
 // Groups of shared effects, coarse first.
 const (
-	groupRuntime = iota
+	groupSoftware = iota
+	groupRuntime
 	groupRuntimePrecision
 	groupThreads
 	groupVersion
@@ -114,7 +115,7 @@ const (
 const NumGroups = numGroups
 
 // GroupNames are the kinds of groups, in the order of Input.Groups.
-var GroupNames = [numGroups]string{"runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "maker and generation", "device", "device x runtime", "device x runtime x version",
+var GroupNames = [numGroups]string{"runtime", "runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "maker and generation", "device", "device x runtime", "device x runtime x version",
 	"device x runtime x precision x mode", "design", "design x runtime x kind", "design x device", "model", "model x phase x precision", "model x runtime",
 	"model x kind of device", "model x device", "model x device x runtime x precision x mode"}
 
@@ -279,6 +280,18 @@ func precisionClass(p perf.Precision) string {
 	return "4"
 }
 
+// class is what sort of processor a device is: boards for desks and for racks
+// run the same software.
+func class(d *perf.Device) string {
+	switch {
+	case gpuBoard(d):
+		return "gpu"
+	case host(d):
+		return "cpu"
+	}
+	return d.Kind
+}
+
 func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]uint64) {
 	dev := w.Hardware.Name + "@" + string(w.Platform)
 	arch, stem := design(w.Facts), StemOf(w.Facts)
@@ -289,6 +302,7 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 	if w.Threads > 0 {
 		threads = string(rune('0' + min(w.Threads, 64)))
 	}
+	g[groupSoftware] = hash("w", rt.Name, class(w.Hardware), string(w.Mode))
 	g[groupRuntime] = hash("r", rt.Name, kind)
 	g[groupRuntimePrecision] = hash("rp", rt.Name, kind, prec, mode, phase)
 	g[groupThreads] = hash("rt", rt.Name, kind, threads, string(rune('0'+min(w.Devices, 64))), mode)
@@ -315,7 +329,7 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 // time too, not only on the whole.
 func Sloped(t int) bool {
 	switch t {
-	case groupRuntime, groupRuntimePrecision, groupThreads, groupMaker, groupDevice, groupDeviceRuntime, groupDevicePrecision, groupDesign, groupDesignRuntime, groupStem, groupStemKind:
+	case groupSoftware, groupRuntime, groupRuntimePrecision, groupThreads, groupMaker, groupDevice, groupDeviceRuntime, groupDevicePrecision, groupDesign, groupDesignRuntime, groupStem, groupStemKind:
 		return true
 	}
 	return false

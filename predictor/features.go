@@ -115,9 +115,9 @@ const (
 const NumGroups = numGroups
 
 // GroupNames are the kinds of groups, in the order of Input.Groups.
-var GroupNames = [numGroups]string{"runtime", "runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "maker and generation", "device", "device x runtime", "device x runtime x version",
-	"device x runtime x precision x mode", "design", "design x runtime x kind", "design x device", "model", "model x phase x precision", "model x runtime",
-	"model x kind of device", "model x device", "model x device x runtime x precision x mode"}
+var GroupNames = [numGroups]string{"runtime x class of device", "runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "maker and generation", "device", "device x runtime", "device x runtime x version",
+	"device x runtime x precision x mode", "design", "design x runtime x class", "design x device", "model", "model x phase x precision", "model x runtime",
+	"model x class of device", "model x device", "model x device x runtime x precision x mode"}
 
 // hash is FNV-1a of the parts, each ended by a zero byte; never 0.
 func hash(parts ...string) uint64 {
@@ -314,12 +314,12 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 	g[groupDeviceVersion] = hash("dv", dev, rt.Name, w.RuntimeVersion, mode, w.Layout)
 	g[groupDevicePrecision] = hash("dp", dev, rt.Name, prec, mode, manner, phase, threads)
 	g[groupDesign] = hash("a", arch)
-	g[groupDesignRuntime] = hash("ar", arch, rt.Name, kind, prec)
+	g[groupDesignRuntime] = hash("ar", arch, rt.Name, class(w.Hardware), prec)
 	g[groupDesignDevice] = hash("ad", arch, dev, rt.Name)
 	g[groupStem] = hash("s", stem)
 	g[groupStemPhase] = hash("sp", stem, phase, mode, prec)
 	g[groupStemRuntime] = hash("sr", stem, rt.Name, w.Layout)
-	g[groupStemKind] = hash("sk", stem, kind, rt.Name, mode)
+	g[groupStemKind] = hash("sk", stem, class(w.Hardware), rt.Name, mode)
 	g[groupStemDevice] = hash("sd", stem, dev)
 	g[groupCell] = hash("c", stem, dev, rt.Name, prec, mode, phase, manner, threads)
 	return g

@@ -60,7 +60,7 @@ var Features = append([]Feature{
 	{"depth", 0}, {"hidden", 0}, {"sequence", 0}, {"image", 0}, {"weights_over_cache", 0}, {"sample_over_cache", 0},
 	{"aggregate", 0}, {"cnn", 0}, {"transformer", 0}, {"detection", 0}, {"generates", 0}, {"experts", 0}, {"estimated", 0},
 	{"peak", 0}, {"peak_per_core", 0}, {"peak_over_fp32", 0}, {"cache", 0}, {"cores", 0}, {"clock", 0}, {"year", 0},
-	{"datacenter", 0}, {"consumer", 0}, {"host", 0}, {"edge", 0}, {"npu", 0}, {"mobile", 0}, {"mcu", 0},
+	{"gpu", 0}, {"host", 0}, {"edge", 0}, {"npu", 0}, {"mobile", 0}, {"mcu", 0},
 	{"platform", 0}, {"threads", 0}, {"devices", 0}, {"tensor_parallel", 0},
 	{"weight_bits", 0}, {"activation_bits", 0}, {"integer", 0}, {"amp", 0}, {"bf16", 0}, {"fallback", 0},
 	{"training", 0}, {"phase", 0}, {"context", 0}, {"nhwc", 0}, {"unknown_batch", 0}, {"unknown_precision", 0}, {"unknown_sequence", 0},
@@ -240,7 +240,7 @@ func appendFeatures(x []float64, w perf.Workload, rt *Runtime, pk Peak, q Quanti
 		ln(params*width.Weight/math.Max(d.CacheBytes, 1e4)), ln(size.Activations*width.Activation/math.Max(d.CacheBytes, 1e4)),
 		flag(!layered), flag(f.Kind == "cnn"), flag(layered || f.Kind == "vit"), flag(f.Family == "detection"), flag(f.Generates()), flag(f.Experts > 1), flag(size.Estimated && !layered),
 		ln(c.Peak), ln(c.Peak/cores/math.Max(d.ClockHz, 1e8)), ln(pk.FLOPs/math.Max(fp32, 1)), ln(d.CacheBytes), ln(cores), ln(d.ClockHz), float64(d.Year),
-		kind("datacenter-gpu", "datacenter-gpu-slice"), kind("consumer-gpu", "laptop-gpu", "workstation-gpu"), flag(host(d)), kind("edge-cpu", "edge-soc"),
+		flag(class(d) == "gpu"), flag(host(d)), kind("edge-cpu", "edge-soc"),
 		kind("npu", "edge-npu", "mobile-npu", "accelerator"), kind("mobile-npu", "mobile-soc", "mobile-gpu"), kind("mcu"),
 		platform, tc, ln(float64(w.Devices)), ln(float64(w.TensorParallel)),
 		width.Weight*8, width.Activation*8, flag(pk.Ran == perf.Int8), flag(w.Precision == perf.AMP || w.Precision == perf.AMPBF16),
@@ -284,7 +284,7 @@ func precisionClass(p perf.Precision) string {
 // run the same software.
 func class(d *perf.Device) string {
 	switch {
-	case gpuBoard(d):
+	case gpuBoard(d) || d.Kind == "datacenter-gpu-slice":
 		return "gpu"
 	case host(d):
 		return "cpu"
@@ -302,8 +302,12 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 	if w.Threads > 0 {
 		threads = string(rune('0' + min(w.Threads, 64)))
 	}
-	g[groupSoftware] = hash("w", rt.Name, class(w.Hardware), string(w.Mode))
-	g[groupRuntime] = hash("r", rt.Name, kind)
+	tokens := "" // language models run other kernels of a runtime
+	if w.Facts.Text() {
+		tokens = "t"
+	}
+	g[groupSoftware] = hash("w", rt.Name, class(w.Hardware), mode, tokens)
+	g[groupRuntime] = hash("r", rt.Name, kind, tokens)
 	g[groupRuntimePrecision] = hash("rp", rt.Name, kind, prec, mode, phase)
 	g[groupThreads] = hash("rt", rt.Name, kind, threads, string(rune('0'+min(w.Devices, 64))), mode)
 	g[groupMaker] = hash("g", w.Hardware.Vendor, kind, string(w.Platform), rt.Name, string(rune('0'+w.Hardware.Year/3-670)))

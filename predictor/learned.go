@@ -59,11 +59,12 @@ const (
 	KnownBoth                // design and device, not together
 	NewModel                 // the device, not the design
 	NewDevice                // the design, not the device
-	NewBoth                  // neither
+	NewBoth                  // neither, or not the software
 	NumStates   = 5
+	strange     = 2   // times as wide is an interval where nobody measured the software: no held-out design or device of the calibration tells
 	uncertain   = 0.7 // ln of the factor either way where nothing was calibrated
 	scaleInputs = 2   // inputs of Scale besides the features
-	widest      = 2.5 // ln of the most that an interval goes either way: beyond a factor of 12 it says nothing
+	widest      = 3.4 // ln of the most that an interval goes either way: beyond a factor of 30 it says nothing
 	maxFactor   = 4   // ln of the most that effects may change a part
 )
 
@@ -155,10 +156,13 @@ func (l *Learned) effect(t int, g uint64) Effect {
 	return e
 }
 
-// State is what the training data knew of the question.
+// State is what the training data knew of the question. Of software that
+// nobody measured on such a device it knew nothing, whatever else it knew.
 func (l *Learned) State(in *Input) State {
 	has := func(t int) bool { _, ok := l.Effects[in.Groups[t]]; return ok }
 	switch stem, device := has(groupStem), has(groupDevice); {
+	case !has(groupSoftware):
+		return NewBoth
 	case has(groupCell):
 		return KnownCell
 	case stem && device:
@@ -184,5 +188,8 @@ func (l *Learned) interval(in *Input, s State, variance float64) (low, high floa
 		return uncertain, uncertain
 	}
 	scale := math.Exp(l.Scale.Predict(ScaleInput(in, s, variance)))
+	if _, ok := l.Effects[in.Groups[groupSoftware]]; !ok {
+		scale *= strange
+	}
 	return math.Min(widest, scale*l.Low[s]), math.Min(widest, scale*l.High[s])
 }

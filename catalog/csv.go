@@ -93,3 +93,20 @@ func (r *row) list(name string) []string {
 	}
 	return out
 }
+
+// clusters are sets of cores, "cores x GHz x FLOP a cycle", fastest first:
+// "4x2.4x16;4x1.8x8".
+func (r *row) clusters(name string) []perf.Cluster {
+	var out []perf.Cluster
+	for _, s := range r.list(name) {
+		var c perf.Cluster
+		var ghz float64
+		if n, err := fmt.Sscanf(s, "%dx%gx%g", &c.Cores, &ghz, &c.PerCycle); n != 3 || err != nil || c.Cores <= 0 || ghz <= 0 || c.PerCycle <= 0 {
+			r.fail(fmt.Errorf("column %q: %q is not cores x GHz x FLOP a cycle", name, s))
+			return nil
+		}
+		c.ClockHz = ghz * 1e9
+		out = append(out, c)
+	}
+	return out
+}

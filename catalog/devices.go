@@ -46,6 +46,9 @@ func loadDevices() ([]*perf.Device, error) {
 			PowerW:          r.number("tdp_w", 1),
 			LinkBandwidth:   r.number("link_gbps", 1e9),
 
+			Architecture: r.text("architecture"),
+			Clusters:     r.clusters("clusters"),
+
 			Notes:  r.text("notes"),
 			Source: r.text("source"),
 		}

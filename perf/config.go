@@ -99,7 +99,7 @@ type Config struct {
 	// is not part of what a configuration identifies.
 	Asked string `json:",omitzero"`
 
-	Threads int    `json:",omitzero"` // CPU threads a host runtime may use; 0 = all cores
+	Threads int    `json:",omitzero"` // CPU threads a host runtime may use; 0 = as many as it takes by itself
 	Layout  string `json:",omitzero"` // memory order of image tensors, "nchw" or "nhwc"; empty = the runtime's usual one
 }
 
@@ -139,5 +139,5 @@ type Workload struct {
 
 // Unknown says which parts of a configuration were assumed rather than given.
 type Unknown struct {
-	Batch, Precision, Sequence, Runtime, Device bool
+	Batch, Precision, Sequence, Runtime, Device, Threads bool
 }

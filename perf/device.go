@@ -21,9 +21,39 @@ type Device struct {
 	PowerW          float64
 	LinkBandwidth   float64 // B/s to a neighbouring device, one direction
 
+	Architecture string    // microarchitecture of the cores: "cortex-a76", "ampere", "hexagon-v75"
+	Clusters     []Cluster // of a processor whose cores are not all alike, fastest first
+
 	Notes  string
 	Source string // where the facts come from
 	Custom bool   // added or corrected by a user
+}
+
+// Cluster is a set of a processor's cores that are alike.
+type Cluster struct {
+	Cores    int
+	ClockHz  float64
+	PerCycle float64 // FLOP of one core in a cycle, fp32
+}
+
+// ShareOf is the part of the processor's arithmetic that n threads on its fastest
+// cores have, in (0, 1].
+func (d *Device) ShareOf(n int) float64 {
+	if n <= 0 || d.Cores <= 0 || n >= d.Cores {
+		return 1
+	}
+	var all, part float64
+	left := n
+	for _, c := range d.Clusters {
+		one := c.ClockHz * c.PerCycle
+		all += float64(c.Cores) * one
+		part += float64(min(left, c.Cores)) * one
+		left -= min(left, c.Cores)
+	}
+	if all == 0 {
+		return float64(n) / float64(d.Cores)
+	}
+	return part / all
 }
 
 // UsableMemoryBytes is the memory a job can really take: the marketing figure

@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"math"
+	"slices"
 
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor/ops"
@@ -75,6 +76,13 @@ type Feature struct {
 	Monotone int
 }
 
+// OfDevice reports whether the feature is a fact of the device, whatever runs
+// on it: all that trees can know of it are as many examples as devices.
+func (f Feature) OfDevice() bool { return slices.Contains(deviceFacts, f.Name) }
+
+var deviceFacts = []string{"peak", "peak_per_core", "peak_over_fp32", "cache", "cores", "clock", "year",
+	"gpu", "host", "edge", "npu", "mobile", "mcu", "platform"}
+
 // Groups of shared effects, coarse first.
 const (
 	groupSoftware = iota
@@ -99,6 +107,10 @@ const (
 	groupCell
 	numGroups
 )
+
+// SoftwareGroups are the first kinds of groups: a runtime on a sort of
+// processor.
+const SoftwareGroups = groupRuntime + 1
 
 // DesignGroups is the first kind of groups that a model's design is part of:
 // those before it are of the software and hardware alone.

@@ -121,6 +121,6 @@ func threads(w perf.Workload) (n int, compute, memory float64) {
 	if !host(d) || w.Threads <= 0 || d.Cores <= 0 || w.Threads >= d.Cores {
 		return max(1, d.Cores), 1, 1
 	}
-	share := float64(w.Threads) / float64(d.Cores)
-	return w.Threads, share, math.Min(1, math.Max(share, math.Pow(share, 0.6)))
+	few := float64(w.Threads) / float64(d.Cores)
+	return w.Threads, d.ShareOf(w.Threads), math.Min(1, math.Max(few, math.Pow(few, 0.6)))
 }

@@ -100,6 +100,9 @@ func usable(w *perf.Workload) (*Runtime, Peak, error) {
 		w.Unknown.Runtime = true
 	}
 	w.Runtime = rt.Name
+	if w.Threads == 0 && rt.Single && host(w.Hardware) {
+		w.Threads, w.Unknown.Threads = 1, true
+	}
 	if w.Precision == "" {
 		w.Unknown.Precision = true
 		w.Precision = UsualPrecision(*w)
@@ -130,6 +133,8 @@ func UsualPrecision(w perf.Workload) perf.Precision {
 		if d.BF16 > 0 {
 			return perf.BF16
 		}
+		return perf.FP16
+	case w.Runtime == "ncnn" && d.FP16 > d.FP32 && class(d) != "gpu": // computes in 16 bits wherever that is faster
 		return perf.FP16
 	}
 	return perf.FP32
@@ -303,6 +308,9 @@ func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, 
 	}
 	if pk.Ran == perf.TF32 && w.Precision == perf.FP32 {
 		out.Assumptions = append(out.Assumptions, "fp32 products may run in tf32, the framework's default")
+	}
+	if w.Unknown.Threads {
+		out.Assumptions = append(out.Assumptions, fmt.Sprintf("threads: %d, what %s takes by itself", w.Threads, rt.Title))
 	}
 	if w.Unknown.Batch {
 		out.Assumptions = append(out.Assumptions, fmt.Sprintf("batch size: %d", w.BatchSize))

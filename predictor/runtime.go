@@ -23,6 +23,7 @@ type Runtime struct {
 	Attention bool // has a fused attention kernel
 	Serves    bool // schedules requests in flight (continuous batching)
 	TF32      bool // may compute fp32 products in tf32
+	Single    bool // takes one thread of a host unless told otherwise
 	Order     int  // place among Runtimes
 }
 
@@ -57,7 +58,7 @@ var Runtimes = []Runtime{
 	{Name: "openvino", Title: "OpenVINO", Launch: 3e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.4, Passes: 2, Compute: 0.6, Memory: 0.7},
 	{Name: "onednn", Title: "oneDNN", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Passes: 2.5, Compute: 0.55, Memory: 0.7},
 	{Name: "deepsparse", Title: "DeepSparse", Launch: 3e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.4, Passes: 2.5, Compute: 0.6, Memory: 0.7},
-	{Name: "tflite", Title: "TensorFlow Lite", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 4, Compute: 0.35, Memory: 0.6},
+	{Name: "tflite", Title: "TensorFlow Lite", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 4, Compute: 0.35, Memory: 0.6, Single: true},
 	{Name: "tflite-micro", Title: "TensorFlow Lite Micro", Launch: 20e-6, Floor: 20e-6, Step: 0.2e-3, Fused: 0.5, Passes: 2.5, Compute: 0.25, Memory: 0.5},
 	{Name: "armnn", Title: "Arm NN", Launch: 10e-6, Floor: 8e-6, Step: 0.1e-3, Fused: 0.6, Passes: 5, Compute: 0.35, Memory: 0.6},
 	{Name: "xnnpack", Title: "XNNPACK", Launch: 5e-6, Floor: 4e-6, Step: 30e-6, Fused: 0.5, Passes: 2.5, Compute: 0.5, Memory: 0.6},

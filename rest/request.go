@@ -32,7 +32,7 @@ type Execution struct {
 	RuntimeVersion *string `json:"runtime_version,omitempty" text:"plain" maxlen:"128" doc:"as the runtime prints it"`
 	OutputLength   int     `json:"output_length,omitempty" default:"0" min:"0" max:"10000000" doc:"generated tokens of one request; 0 = a forward pass alone"`
 	Concurrency    int     `json:"concurrency,omitempty" default:"0" min:"0" max:"1000000" doc:"requests in flight on a serving engine; 0 = one batch at a time"`
-	Threads        int     `json:"threads,omitempty" default:"0" min:"0" max:"10000" doc:"CPU threads of the runtime; 0 = all cores"`
+	Threads        int     `json:"threads,omitempty" default:"0" min:"0" max:"10000" doc:"CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite"`
 }
 
 // PredictHardwareRequest asks which hardware to take.

@@ -146,8 +146,9 @@ func (e *effects) sweep(t, k int) {
 	lambda := s2 / (e.tau[t][k] * e.tau[t][k])
 	tau := 0.0
 	step := make([]float64, n)
+	most, spread := bounds(t, k)
 	for j := range n {
-		next := sum[j] / (weight[j] + lambda)
+		next := math.Max(-most, math.Min(most, sum[j]/(weight[j]+lambda)))
 		step[j], mean[j] = next-mean[j], next
 		variance[j] = s2 / (weight[j] + lambda)
 		tau += next*next + variance[j]
@@ -155,7 +156,22 @@ func (e *effects) sweep(t, k int) {
 	for i := range e.pts {
 		e.left[i] -= e.share[i][k] * step[e.of[i][t]]
 	}
-	e.tau[t][k] = math.Max(0.005, math.Sqrt(tau/float64(n)))
+	e.tau[t][k] = math.Max(0.005, math.Min(spread, math.Sqrt(tau/float64(n))))
+}
+
+// bounds are the most that one effect, and the standard deviation of its kind,
+// may come to. Of a part with a small share in the times a linear step says
+// next to nothing and can ask for anything: unbounded, parts come out free or
+// a hundred times as dear for whole groups, and devices whose times are made
+// of other parts pay for it.
+func bounds(t, k int) (most, spread float64) {
+	switch {
+	case k == predictor.Common:
+		return math.Inf(1), math.Inf(1)
+	case t < predictor.SoftwareGroups: // what software makes of hardware may be far from what was stated
+		return 2, 0.3
+	}
+	return 0.6, 0.3
 }
 
 // ofDevice is what the effects of a point's device do to the logarithm of its

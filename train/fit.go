@@ -26,6 +26,7 @@ type Options struct {
 	Rate                float64
 	Columns, Rows       float64
 	MinChild            float64
+	MinDevices          int // on either side of what trees tell of chips
 	Monotone            bool
 	Calibrate           bool
 	CalibrationFolds    int
@@ -37,7 +38,7 @@ type Options struct {
 
 // DefaultOptions are those of the embedded artefact.
 func DefaultOptions() Options {
-	return Options{Folds: 4, Trees: 150, Depth: 7, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, Monotone: true, Calibrate: true, CalibrationFolds: 3, Sweeps: 25}
+	return Options{Folds: 4, Trees: 150, Depth: 7, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, MinDevices: 5, Monotone: true, Calibrate: true, CalibrationFolds: 3, Sweeps: 25}
 }
 
 // Points makes training examples of cases: one for each quantity of each
@@ -143,25 +144,30 @@ func FitLearned(pts []Point, o Options) (*predictor.Learned, error) {
 // fitTrees fits one model to all points but each fold's own.
 func fitTrees(pts []Point, target []float64, fold []int, folds int, o Options) ([]*boost.Model, error) {
 	var mono []int
-	if o.Monotone {
-		for _, f := range predictor.Features {
+	var ofDevice []bool
+	for _, f := range predictor.Features {
+		ofDevice = append(ofDevice, f.OfDevice())
+		if o.Monotone {
 			mono = append(mono, f.Monotone)
 		}
 	}
+	devices := numbered(pts)
 	var models []*boost.Model
 	for k := range folds {
 		var x [][]float64
 		var y, w []float64
+		var of []int32
 		for i := range pts {
 			if fold[i] != k {
-				x, y, w = append(x, pts[i].In.X), append(y, target[i]), append(w, pts[i].Weight)
+				x, y, w, of = append(x, pts[i].In.X), append(y, target[i]), append(w, pts[i].Weight), append(of, devices[i])
 			}
 		}
 		if len(x) == 0 { // one device or design alone
-			x, y, w = [][]float64{pts[0].In.X}, []float64{0}, []float64{1}
+			x, y, w, of = [][]float64{pts[0].In.X}, []float64{0}, []float64{1}, []int32{0}
 		}
 		m, err := boost.Fit(x, y, w, boost.Options{Loss: boost.Absolute, Trees: o.Trees, MaxDepth: o.Depth, LearningRate: o.Rate, Bins: 127,
-			Columns: o.Columns, Rows: o.Rows, MinChildWeight: o.MinChild, Seed: uint64(k + 1), Threads: runtime.GOMAXPROCS(0), Monotone: mono})
+			Columns: o.Columns, Rows: o.Rows, MinChildWeight: o.MinChild, Seed: uint64(k + 1),
+			Cluster: of, Clustered: ofDevice, MinClusters: o.MinDevices, Threads: runtime.GOMAXPROCS(0), Monotone: mono})
 		if err != nil {
 			return nil, err
 		}
@@ -171,4 +177,18 @@ func fitTrees(pts []Point, target []float64, fold []int, folds int, o Options) (
 		}
 	}
 	return models, nil
+}
+
+// numbered numbers the points' devices from 0.
+func numbered(pts []Point) []int32 {
+	at := map[string]int32{}
+	out := make([]int32, len(pts))
+	for i := range pts {
+		key := deviceKey(pts[i].Case)
+		if _, ok := at[key]; !ok {
+			at[key] = int32(len(at))
+		}
+		out[i] = at[key]
+	}
+	return out
 }

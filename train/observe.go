@@ -124,6 +124,15 @@ func (k *Case) workload(size int) {
 	w.Precision = format(r)
 	w.Layout = r.say("layout")
 	w.Threads = int(r.num("threads"))
+	switch r.say("threads") {
+	case "single":
+		w.Threads = 1
+	case "multi": // as many as there are big cores
+		w.Threads = w.Hardware.Cores
+		if c := w.Hardware.Clusters; len(c) > 0 {
+			w.Threads = c[0].Cores
+		}
+	}
 	if w.Platform != perf.CPU || w.Runtime == "whisper.cpp" {
 		w.Threads = 0
 	}

@@ -26,6 +26,9 @@ func Fit(x [][]float64, y, w []float64, o Options) (*Model, error) {
 			return nil, fmt.Errorf("validation rows: %w", err)
 		}
 	}
+	if o.Cluster != nil && (len(o.Cluster) != len(x) || slices.Min(o.Cluster) < 0) {
+		return nil, fmt.Errorf("boost: %d rows, but not as many clusters numbered from 0", len(x))
+	}
 	b := newBooster(Data{x, y, w}, &o)
 	b.run()
 	return b.m, nil
@@ -59,6 +62,9 @@ func newBooster(d Data, o *Options) *booster {
 		random: rand.New(rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15)),
 		rs:     make([]residual, n),
 		gain:   make([]float64, features),
+	}
+	if o.Cluster != nil {
+		b.seen = make([]int32, int(slices.Max(o.Cluster))+1)
 	}
 	total := 0.0
 	for i := range n {

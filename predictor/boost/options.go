@@ -38,9 +38,16 @@ type Options struct {
 	Columns  float64 // share of the features each tree sees, in (0, 1]; 1
 	Seed     uint64  // of the subsampling
 	Monotone []int   // per feature: +1 never falls, -1 never rises, 0 free; nil = all free
-	Threads  int     // goroutines; 2. The result does not depend on it.
-	Valid    *Data   // when set, trees after the best round on it are dropped
-	Patience int     // rounds without improvement on Valid before stopping; 30
+	// Rows come in clusters, all of a cluster alike in some features: of those
+	// there are as many examples as clusters, and a split on one needs
+	// MinClusters on either side.
+	Cluster     []int32 // per row, from 0; nil = every row for itself
+	Clustered   []bool  // per feature: alike within a cluster
+	MinClusters int     // 1
+
+	Threads  int   // goroutines; 2. The result does not depend on it.
+	Valid    *Data // when set, trees after the best round on it are dropped
+	Patience int   // rounds without improvement on Valid before stopping; 30
 	Progress func(done, total int)
 }
 
@@ -112,6 +119,7 @@ func (o Options) withDefaults(features int) (Options, error) {
 	setInt(&o.Bins, 255)
 	setInt(&o.Threads, 2)
 	setInt(&o.Patience, 30)
+	setInt(&o.MinClusters, 1)
 	for _, c := range []struct {
 		ok   bool
 		what string
@@ -127,6 +135,8 @@ func (o Options) withDefaults(features int) (Options, error) {
 		{o.L2 >= 0 && o.MinGain >= 0, "L2 and MinGain must not be negative"},
 		{o.Bins > 1 && o.Bins <= 255, "Bins must be in [2, 255]"},
 		{o.Rows > 0 && o.Rows <= 1 && o.Columns > 0 && o.Columns <= 1, "Rows and Columns must be in (0, 1]"},
+		{o.MinClusters > 0, "MinClusters must be positive"},
+		{o.Cluster == nil || len(o.Clustered) == features, "Clustered must name every feature"},
 		{o.Monotone == nil || len(o.Monotone) == features, "Monotone must name every feature"},
 	} {
 		if !c.ok {

@@ -12,6 +12,9 @@ type grower struct {
 	columns []int     // features this tree may use, ascending
 	best    []split   // per column, of the node at hand
 	free    []histogram
+	seen    []int32 // per cluster: the last node that had it
+	nodes   int32   // searched so far
+	one     []int32 // a row of each cluster of the node at hand
 }
 
 // histogram sums gradient and weight by column and bin.
@@ -159,12 +162,41 @@ func (t *grower) search(b *branch) {
 	if b.total.w < 2*t.o.MinChildWeight {
 		return
 	}
+	t.represent(b)
 	t.each(256*4, func(c int) { t.best[c] = t.searchColumn(b, c) })
 	for _, s := range t.best[:len(t.columns)] {
 		if s.gain > b.split.gain {
 			b.split = s
 		}
 	}
+}
+
+// represent finds a row of each cluster of b.
+func (t *grower) represent(b *branch) {
+	if t.o.Cluster == nil {
+		return
+	}
+	t.nodes++
+	t.one = t.one[:0]
+	for _, r := range t.rows[b.from:b.to] {
+		if k := t.o.Cluster[r]; t.seen[k] != t.nodes {
+			t.seen[k] = t.nodes
+			t.one = append(t.one, r)
+		}
+	}
+}
+
+// clusters counts those of the node at hand by feature f's bins; nil where the
+// feature may differ within one.
+func (t *grower) clusters(f int) *[256]int32 {
+	if t.o.Cluster == nil || !t.o.Clustered[f] {
+		return nil
+	}
+	var n [256]int32
+	for _, r := range t.one {
+		n[t.bins[f][r]]++
+	}
+	return &n
 }
 
 func (t *grower) searchColumn(b *branch, c int) (best split) {
@@ -177,7 +209,11 @@ func (t *grower) searchColumn(b *branch, c int) (best split) {
 	least, l2 := t.o.MinChildWeight, t.o.L2
 	parent := b.total.g * b.total.g / (b.total.w + l2)
 	floor := t.o.MinGain + 1e-10*(parent+b.total.w) // rounding is no gain
+	clusters, before := t.clusters(f), 0
 	try := func(l sum, bin int, missingRight bool) {
+		if clusters != nil && min(before, len(t.one)-before) < t.o.MinClusters {
+			return
+		}
 		r := sum{b.total.g - l.g, b.total.w - l.w}
 		if l.w < least || r.w < least {
 			return
@@ -195,6 +231,9 @@ func (t *grower) searchColumn(b *branch, c int) (best split) {
 	for bin := 1; bin <= len(t.cuts[f]); bin++ {
 		l.g += sums[bin].g
 		l.w += sums[bin].w
+		if clusters != nil {
+			before += int(clusters[bin])
+		}
 		// Where nothing was missing, what is missing later follows the majority.
 		try(l, bin, seen || l.w < b.total.w/2)
 		if seen {

@@ -127,7 +127,7 @@ const (
 const NumGroups = numGroups
 
 // GroupNames are the kinds of groups, in the order of Input.Groups.
-var GroupNames = [numGroups]string{"runtime x class of device", "runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "maker and generation", "device", "device x runtime", "device x runtime x version",
+var GroupNames = [numGroups]string{"runtime x class of device", "runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "generation x runtime", "device", "device x runtime", "device x runtime x version",
 	"device x runtime x precision x mode", "design", "design x runtime x class", "design x device", "model", "model x phase x precision", "model x runtime",
 	"model x class of device", "model x device", "model x device x runtime x precision x mode"}
 
@@ -314,6 +314,10 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 	if w.Threads > 0 {
 		threads = string(rune('0' + min(w.Threads, 64)))
 	}
+	generation := w.Hardware.Vendor + string(rune('0'+w.Hardware.Year/3-670))
+	if host(w.Hardware) && w.Hardware.Architecture != "" { // code is written for cores, whoever sells them
+		generation = w.Hardware.Architecture
+	}
 	tokens := "" // language models run other kernels of a runtime
 	if w.Facts.Text() {
 		tokens = "t"
@@ -322,7 +326,7 @@ func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]
 	g[groupRuntime] = hash("r", rt.Name, kind, tokens)
 	g[groupRuntimePrecision] = hash("rp", rt.Name, kind, prec, mode, phase)
 	g[groupThreads] = hash("rt", rt.Name, kind, threads, string(rune('0'+min(w.Devices, 64))), mode)
-	g[groupMaker] = hash("g", w.Hardware.Vendor, kind, string(w.Platform), rt.Name, string(rune('0'+w.Hardware.Year/3-670)))
+	g[groupMaker] = hash("g", generation, kind, string(w.Platform), rt.Name)
 	g[groupVersion] = hash("v", rt.Name, w.RuntimeVersion, mode, w.Layout)
 	g[groupManner] = hash("m", manner, rt.Name, kind)
 	g[groupDevice] = hash("d", dev)

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/perfcast/perfcast/db"
 	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor"
 )
 
 // Recommend ranks hardware for a workload. Nothing is stored.
@@ -87,7 +89,7 @@ func (a *App) candidate(c perf.Config, m *perf.Model, limits perf.Constraints) (
 	}
 	p.Time = a.clock()
 	p.Warnings = append(warnings, p.Warnings...)
-	out := perf.Candidate{Prediction: p}
+	out := perf.Candidate{Prediction: p, Peak: predictor.HighestPeak(w.Hardware, w.Devices)}
 	if e := a.fleetEntry(p.Device, p.Platform); e != nil && e.PricePerHour > 0 {
 		out.PricePerHour = e.PricePerHour * float64(p.Devices)
 		if p.Throughput.Value > 0 {
@@ -145,9 +147,10 @@ func worth(c perf.Candidate, o perf.Objective) perf.Estimate {
 // rank sorts candidates, best first and the ruled-out last, and fills in rank,
 // score and reason.
 func rank(cs []perf.Candidate, o perf.Objective) {
+	stand(cs, o)
 	slices.SortStableFunc(cs, func(x, y perf.Candidate) int {
 		return cmp.Or(cmp.Compare(btoi(len(x.Violations) > 0), btoi(len(y.Violations) > 0)),
-			cmp.Compare(worth(y, o).Value, worth(x, o).Value),
+			cmp.Compare(y.Standing, x.Standing),
 			cmp.Compare(x.Prediction.Platform, y.Prediction.Platform), cmp.Compare(x.Prediction.Device, y.Prediction.Device))
 	})
 	for i := range cs {
@@ -159,7 +162,7 @@ func rank(cs []perf.Candidate, o perf.Objective) {
 		best, mine := worth(cs[0], o), worth(*c, o)
 		c.Rank, c.Score = i+1, 1
 		if best.Value > 0 {
-			c.Score = mine.Value / best.Value
+			c.Score = math.Exp(c.Standing - cs[0].Standing)
 		}
 		if i > 0 && mine.High >= best.Low {
 			c.Rank, c.Tied, cs[0].Tied = 1, true, true
@@ -169,6 +172,20 @@ func rank(cs []perf.Candidate, o perf.Objective) {
 		if cs[i].Rank > 0 {
 			cs[i].Reason = reason(cs[i], o)
 		}
+	}
+}
+
+// stand fills in by what candidates are ranked.
+func stand(cs []perf.Candidate, o perf.Objective) {
+	of := make([]predictor.Contender, len(cs))
+	for i, c := range cs {
+		of[i] = predictor.Contender{Worth: worth(c, o).Value, Peak: c.Peak, Known: c.Prediction.DeviceKnown}
+		if o == perf.ObjectiveCost && c.PricePerHour > 0 {
+			of[i].Peak /= c.PricePerHour
+		}
+	}
+	for i, s := range predictor.Standings(of) {
+		cs[i].Standing = s
 	}
 }
 
@@ -184,6 +201,9 @@ func reason(c perf.Candidate, o perf.Objective) string {
 	what := fmt.Sprintf("%.4g samples/s, %.4g ms a step, %s bound, %.4g GB of memory", p.Throughput.Value, p.Latency.Value/perf.Millisecond, p.Bound(), p.Memory.Value/perf.GB)
 	if o == perf.ObjectiveCost && c.CostPerMillion > 0 {
 		what += fmt.Sprintf(", %.4g per million samples", c.CostPerMillion)
+	}
+	if !p.DeviceKnown {
+		what += "; nobody measured it yet, so its peak has a say in its place"
 	}
 	switch {
 	case c.Rank == 1 && !c.Tied:

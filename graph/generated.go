@@ -3877,7 +3877,7 @@ type Candidate {
   pricePerHour: Float!
   "Price of a million samples, in the fleet's currency; 0 = not known."
   costPerMillion: Float!
-  "Value of the objective relative to the best candidate, in (0, 1]; 0 = ruled out."
+  "Value of the objective relative to the best candidate, in (0, 1]; 0 = ruled out. Of a device that nobody measured it is partly what the device's peak promises."
   score: Float!
   "Whether its interval overlaps the best one's: the two cannot be told apart."
   tied: Boolean!

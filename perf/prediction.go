@@ -143,6 +143,8 @@ type Prediction struct {
 	Warnings    []Warning  `json:",omitzero"`
 	Source      string     `json:",omitzero"` // "api", "sample", ...: who asked
 	Sample      bool       `json:",omitzero"` // generated sample data: never in accuracy or training
+
+	DeviceKnown bool `json:"-"` // somebody measured the device: what ranking goes by; not stored
 }
 
 // Bound is what the step spends most of its time on.

@@ -40,10 +40,14 @@ type Candidate struct {
 	Prediction     Prediction `json:",omitzero"`
 	PricePerHour   float64    `json:",omitzero"` // 0 = not known
 	CostPerMillion float64    `json:",omitzero"` // currency per million samples; 0 = not known
-	Score          float64    `json:",omitzero"` // in (0, 1]: value of the objective relative to the best
+	Score          float64    `json:",omitzero"` // in (0, 1]: value of the objective relative to the best; of devices that nobody measured, partly what their peak promises
 	Tied           bool       `json:",omitzero"` // its interval overlaps the best one's
 	Reason         string     `json:",omitzero"` // why it is here, or why it was ruled out
 	Violations     []string   `json:",omitzero"`
+
+	// What ranking goes by; not stored.
+	Peak     float64 `json:"-"` // FLOP/s of all devices in their fastest format
+	Standing float64 `json:"-"` // ln; see predictor.Standings
 }
 
 // Recommendation is the answer to "which hardware should I take".

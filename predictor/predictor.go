@@ -202,7 +202,7 @@ func memory(out *perf.Prediction, w perf.Workload, rt *Runtime) {
 func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) {
 	step := p.time(w, rt, pk, StepTime, Plain, seen)
 	out.Attainable, out.Shares, out.Basis, out.Distance = step.attainable, step.shares, step.basis, step.distance
-	out.Latency = step.Estimate
+	out.Latency, out.DeviceKnown = step.Estimate, step.known
 	p.evidence(out, w, step.ids)
 	copies := float64(replicas(w))
 	out.Throughput = out.Latency.Invert(float64(w.BatchSize) * copies)
@@ -237,6 +237,7 @@ type timed struct {
 	shares     perf.Shares
 	basis      perf.Basis
 	distance   perf.Distance
+	known      bool     // somebody measured the device
 	ids        []string // of the recorded measurements that moved it
 }
 
@@ -245,19 +246,29 @@ func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Ma
 	in := inputOf(w, rt, pk, q, m)
 	c := &in.Cost
 	o := opinion{ln: math.Log(c.Stated), low: math.Log(3), high: math.Log(3), state: NewBoth}
-	basis := perf.BasisPhysical
+	basis, known := perf.BasisPhysical, false
 	if p.a.Learned != nil {
 		o, basis = p.opinion(&in, w, rt, q, m, seen), perf.BasisLearned
+		known = p.knows(&in, seen)
 		if len(o.ids) > 0 {
 			basis = perf.BasisNeighbour
 		}
 	}
 	v := math.Exp(o.ln)
-	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(&o.factors), basis: basis, distance: distances[o.state], ids: o.ids}
+	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(&o.factors), basis: basis, distance: distances[o.state], known: known, ids: o.ids}
 	t.Value = math.Max(v, c.Attainable)
 	t.Low = math.Max(math.Min(v*math.Exp(-o.low), t.Value), c.Attainable)
 	t.High = math.Max(v*math.Exp(o.high), t.Value)
 	return t
+}
+
+// knows reports whether anybody measured the device.
+func (p *Predictor) knows(in *Input, seen *snapshot) bool {
+	if _, ok := seen.devices.get(in.Groups[groupDevice]); ok {
+		return true
+	}
+	_, ok := p.a.Learned.Effects[in.Groups[groupDevice]]
+	return ok
 }
 
 // distances to the data by what training knew.

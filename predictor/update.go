@@ -118,6 +118,7 @@ type Time struct {
 	Bound    float64 // s, all operations at the datasheet's rates, one after the other
 	Basis    perf.Basis
 	Distance perf.Distance
+	Known    bool // somebody measured the device
 }
 
 // Time answers one quantity other than Memory.
@@ -127,7 +128,7 @@ func (p *Predictor) Time(w perf.Workload, q Quantity, m Manner) (Time, error) {
 		return Time{}, err
 	}
 	t := p.time(w, rt, pk, q, m, p.seen.Load())
-	return Time{Estimate: t.Estimate, Bound: t.ideal, Basis: t.basis, Distance: t.distance}, nil
+	return Time{Estimate: t.Estimate, Bound: t.ideal, Basis: t.basis, Distance: t.distance, Known: t.known}, nil
 }
 
 // Observe applies one observed time that was taken in a certain manner, without

@@ -51,8 +51,10 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 		}
 		bars := barsOfSplit(split, results[0])
 		if split == "device" {
-			recommended = append(recommended, "Recommendation, by throughput: "+Recommend(results[0], nil).String()+".",
-				"Recommendation, by throughput per watt: "+Recommend(results[0], perWatt).String()+".")
+			recommended = append(recommended, "Recommendation, by throughput: "+Recommend(results[0], Choice{}).String()+".",
+				"Recommendation, by throughput per watt: "+Recommend(results[0], Choice{Worth: perWatt}).String()+".",
+				"The same where each candidate may be answered by another fold's model, whose levels differ: by throughput "+Recommend(results[0], Choice{Across: true}).String()+
+					"; per watt "+Recommend(results[0], Choice{Worth: perWatt, Across: true}).String()+".")
 			bars = append(bars, Bar{"CPUs and mobile", "unseen device + 10 measurements", "<= 12 median", Summarise("", only(results[1], handheld))},
 				Bar{"everything, pooled", "unseen device + 10 measurements", "", Summarise("", results[1])})
 		}

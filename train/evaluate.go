@@ -19,6 +19,7 @@ type Result struct {
 	Reason                       string // why there is no answer
 	Basis                        perf.Basis
 	Distance                     perf.Distance
+	Known                        bool // somebody measured the device
 	Version                      string
 }
 
@@ -69,7 +70,7 @@ func answer(p *predictor.Predictor, k *Case, v View, version string) Result {
 		r.Reason = err.Error()
 		return r
 	}
-	r.Answered, r.Basis, r.Distance = true, t.Basis, t.Distance
+	r.Answered, r.Basis, r.Distance, r.Known = true, t.Basis, t.Distance, t.Known
 	r.Predicted, r.Low, r.High, r.Bound = v.Shown(t.Value), v.Shown(t.Low), v.Shown(t.High), v.Shown(t.Bound)
 	if v.Rate {
 		r.Low, r.High = r.High, r.Low

@@ -25,12 +25,22 @@ type Recommending struct {
 type candidate struct {
 	device                  string
 	actual, predicted, peak float64 // rates; each the higher the better
+	known                   bool    // somebody measured the device
+	standing                float64
 }
 
-// Recommend judges results of holding devices out. Worth is what a rate counts
-// for: nil for the rate itself, one over the price for rates per dollar (0 leaves
-// the device out).
-func Recommend(results []Result, worth func(*Result) float64) Recommending {
+// Choice says how candidates are compared.
+type Choice struct {
+	// Worth is what a rate counts for: nil for the rate itself, one over the
+	// price for rates per dollar (0 leaves the device out).
+	Worth func(*Result) float64
+	// Across compares answers of models that were trained without different
+	// devices. A user asks one model: by default only its answers are compared.
+	Across bool
+}
+
+// Recommend judges results of holding devices out.
+func Recommend(results []Result, by Choice) Recommending {
 	configurations := map[string][]candidate{}
 	for i := range results {
 		r := &results[i]
@@ -38,18 +48,21 @@ func Recommend(results []Result, worth func(*Result) float64) Recommending {
 			continue
 		}
 		w := &r.Case.W
-		c := candidate{device: w.Hardware.Name, actual: r.Actual, predicted: r.Predicted, peak: float64(max(1, w.Devices)) * max(w.Hardware.FP32, w.Hardware.FP16, w.Hardware.Int8)}
+		c := candidate{device: w.Hardware.Name, actual: r.Actual, predicted: r.Predicted, known: r.Known, peak: predictor.HighestPeak(w.Hardware, w.Devices)}
 		if r.Metric != "throughput" {
 			c.actual, c.predicted = 1/c.actual, 1/c.predicted
 		}
-		if worth != nil {
-			v := worth(r)
+		if by.Worth != nil {
+			v := by.Worth(r)
 			if v == 0 {
 				continue
 			}
 			c.actual, c.predicted, c.peak = c.actual*v, c.predicted*v, c.peak*v
 		}
 		key := configurationOf(r)
+		if !by.Across {
+			key += "|" + r.Version
+		}
 		configurations[key] = append(configurations[key], c)
 	}
 	var out Recommending
@@ -64,8 +77,9 @@ func Recommend(results []Result, worth func(*Result) float64) Recommending {
 		if slices.MaxFunc(all, func(a, b candidate) int { return cmp.Compare(a.peak, b.peak) }).actual >= 0.95*best.actual {
 			out.PeakFirst++
 		}
+		stand(all)
 		slices.SortFunc(all, func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(b.predicted, a.predicted), strings.Compare(a.device, b.device))
+			return cmp.Or(cmp.Compare(b.standing, a.standing), strings.Compare(a.device, b.device))
 		})
 		if all[0].actual >= 0.95*best.actual {
 			out.Within5++
@@ -78,6 +92,17 @@ func Recommend(results []Result, worth func(*Result) float64) Recommending {
 		out.Within5, out.TopThree, out.PeakFirst, out.MeanDevice = out.Within5/n, out.TopThree/n, out.PeakFirst/n, out.MeanDevice/n
 	}
 	return out
+}
+
+// stand fills in the standings by which the product would rank candidates.
+func stand(all []candidate) {
+	cs := make([]predictor.Contender, len(all))
+	for i, c := range all {
+		cs[i] = predictor.Contender{Worth: c.predicted, Peak: c.peak, Known: c.known}
+	}
+	for i, s := range predictor.Standings(cs) {
+		all[i].standing = s
+	}
 }
 
 // configurationOf names what was run, whatever it ran on: a recommendation

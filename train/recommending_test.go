@@ -11,7 +11,7 @@ import (
 func rated(device string, watts float64, batch int, actual, predicted float64) Result {
 	k := &Case{Row: &Row{}, Stem: "resnet50", W: perf.Workload{Hardware: &perf.Device{Name: device, FP32: actual, PowerW: watts}}}
 	k.W.BatchSize = batch
-	return Result{Case: k, Metric: "throughput", Of: predictor.StepTime, Answered: true, Actual: actual, Predicted: predicted}
+	return Result{Case: k, Metric: "throughput", Of: predictor.StepTime, Answered: true, Known: true, Actual: actual, Predicted: predicted}
 }
 
 func TestRecommend(t *testing.T) {
@@ -25,11 +25,11 @@ func TestRecommend(t *testing.T) {
 		// Two devices are no choice.
 		rated("a", 100, 8, 100, 1), rated("b", 100, 8, 50, 60),
 	}
-	r := Recommend(results, nil)
+	r := Recommend(results, Choice{})
 	if r.Asked != 3 || r.Within5 != 2.0/3 || r.TopThree != 2.0/3 || r.PeakFirst != 1 {
 		t.Errorf("%+v", r)
 	}
-	if w := Recommend(results, perWatt); w.Asked != 3 || w.Within5 != 2.0/3 || w.PeakFirst != 1 {
+	if w := Recommend(results, Choice{Worth: perWatt}); w.Asked != 3 || w.Within5 != 2.0/3 || w.PeakFirst != 1 {
 		t.Errorf("per watt: %+v", w)
 	}
 }

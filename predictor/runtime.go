@@ -68,7 +68,7 @@ var Runtimes = []Runtime{
 	{Name: "whisper.cpp", Title: "whisper.cpp", Launch: 3e-6, Floor: 2e-6, Step: 0.3e-3, Fused: 0.7, Passes: 2.5, Compute: 0.35, Memory: 0.6},
 	{Name: "qnn", Title: "Qualcomm AI Engine Direct", Launch: 3e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 0.4, Passes: 1.5, Compute: 0.25, Memory: 0.5},
 	{Name: "qaic", Title: "Qualcomm Cloud AI SDK", Launch: 2e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.4, Passes: 2.5, Compute: 0.3, Memory: 0.6},
-	{Name: "hailort", Title: "HailoRT", Launch: 1e-6, Floor: 1e-6, Step: 0.3e-3, Fused: 0.3, Passes: 0.3, Compute: 0.35, Memory: 0.5},
+	{Name: "hailort", Title: "HailoRT", Launch: 1e-6, Floor: 1e-6, Step: 0.3e-3, Fused: 0.3, Passes: 0.1, Compute: 0.35, Memory: 0.5},
 	{Name: "rknn", Title: "RKNN", Launch: 10e-6, Floor: 8e-6, Step: 0.3e-3, Fused: 0.4, Passes: 1.5, Compute: 0.2, Memory: 0.5},
 	{Name: "edgetpu", Title: "Edge TPU", Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.4, Passes: 2.5, Compute: 0.25, Memory: 0.5},
 	{Name: "coreml", Title: "Core ML", Launch: 5e-6, Floor: 4e-6, Step: 0.15e-3, Fused: 0.4, Passes: 2.5, Compute: 0.4, Memory: 0.6},

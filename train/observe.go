@@ -65,10 +65,16 @@ func (o *Observer) model(r *Row, size int) *perf.Model {
 	return m
 }
 
-// relabelled is the row with the model that its path names, where that is not
-// the one it is filed under: a submission put the networks it had searched
-// among under the name of the benchmark's reference.
+// relabelled is the row with what its path and its system's name say, where it
+// is filed under something that it cannot be: a submission put the networks it
+// had searched among under the name of the benchmark's reference, another an
+// Odroid's runs in OpenCL under a board of NVIDIA's, which has none.
 func relabelled(r *Row) *Row {
+	if r.Platform == "cuda" && strings.HasPrefix(r.say("system"), "odroid-") && strings.HasSuffix(r.say("system"), "-opencl") {
+		right := *r
+		right.Device, right.Platform = "Arm Mali-G52 MP6 GPU", "opencl"
+		return &right
+	}
 	if r.Model != "mlperf/resnet" {
 		return r
 	}

@@ -97,21 +97,26 @@ type opinion struct {
 
 // Opinion of ln(time) and its variance.
 func (l *Learned) Opinion(in *Input, stem string) (ln, variance float64) {
-	o := l.opinion(in, stem, nil)
-	return o.ln, o.variance
+	o := l.corrected(in, nil)
+	return o.ln + l.shape(in, stem, o.state), o.variance
 }
 
-func (l *Learned) opinion(in *Input, stem string, changed func(t int, g uint64) (Effect, bool)) opinion {
+// shape is f of an input, by the trees that may be asked.
+func (l *Learned) shape(in *Input, stem string, s State) float64 {
+	if s == NewModel || s == NewBoth {
+		return l.consensus(in)
+	}
+	return l.Trees(in, stem)
+}
+
+// corrected is the stated time with the effects' corrections, without f; where
+// changed knows of an effect, with that one.
+func (l *Learned) corrected(in *Input, changed func(t int, g uint64) (Effect, bool)) opinion {
 	var o opinion
 	var variance Factors
+	var common float64
 	o.variance = l.Noise * l.Noise
 	o.state = l.State(in)
-	var common float64
-	if o.state == NewModel || o.state == NewBoth {
-		common = l.consensus(in)
-	} else {
-		common = l.Trees(in, stem)
-	}
 	for t, g := range in.Groups {
 		e := l.effect(t, g)
 		if changed != nil {

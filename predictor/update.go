@@ -23,7 +23,7 @@ const maxEvidence = 4
 func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, seen *snapshot) opinion {
 	l, stem := p.a.Learned, StemOf(w.Facts)
 	var ids []string
-	o := l.opinion(in, stem, nil)
+	o := l.corrected(in, nil)
 	before, plain := o.variance, o.ln
 	if own, ok := seen.devices.get(in.Groups[groupDevice]); ok {
 		here := l.pointOf(in, &o.factors)
@@ -34,7 +34,7 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 			ids = append(ids, x.id)
 		}
 	} else if seen.effects.size > 0 {
-		o = l.opinion(in, stem, func(t int, g uint64) (Effect, bool) {
+		o = l.corrected(in, func(t int, g uint64) (Effect, bool) {
 			u, ok := seen.effects.get(g)
 			if ok && near(t) {
 				ids = u.ids
@@ -43,10 +43,12 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 		})
 	}
 	o.ids = ids
-	o.low, o.high = l.interval(in, o.state, before)
-	if ln, sigma, ok := p.expert(w, rt, q, m); ok {
+	if ln, sigma, ok := p.expert(w, rt, q, m); ok { // moved as what it takes the place of
 		o.ln += ln - plain
 		o.low, o.high = 1.645*sigma, 1.645*sigma
+	} else {
+		o.ln += l.shape(in, stem, o.state)
+		o.low, o.high = l.interval(in, o.state, before)
 	}
 	if o.variance < before {
 		shrink := math.Max(0.6, math.Sqrt(math.Max(o.variance, 0)/before))

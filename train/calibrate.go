@@ -1,8 +1,11 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"runtime"
+	"slices"
 
 	"github.com/perfcast/perfcast/predictor"
 	"github.com/perfcast/perfcast/predictor/boost"
@@ -24,34 +27,57 @@ type held struct {
 func calibrate(l *predictor.Learned, cases []Case, o Options) error {
 	small := o
 	small.Trees, small.Folds, small.Rate, small.Progress = 60, 2, 0.2, nil
-	var all []held
-	splits := []string{"row", "model", "device", "model-device", "source"}
-	folds, total := o.CalibrationFolds, len(splits)*o.CalibrationFolds
-	if o.Brisk { // one fold of each is enough to judge by
-		folds, total = 3, len(splits)
-	}
-	done := 0
-	for _, split := range splits {
-		holdouts, err := Split(cases, split, folds)
+	var holdouts []Holdout
+	for _, split := range []string{"row", "model", "device", "model-device", "source"} {
+		folds := o.CalibrationFolds
+		if o.Brisk { // one fold of each is enough to judge by
+			folds = 3
+		}
+		hs, err := Split(cases, split, folds)
 		if err != nil {
 			return err
 		}
 		if o.Brisk {
-			holdouts = holdouts[:min(1, len(holdouts))]
+			hs = hs[:min(1, len(hs))]
 		}
-		for _, h := range holdouts {
-			errs, err := errorsOf(cases, h, small)
-			if err != nil {
-				return fmt.Errorf("calibration, %s: %w", h.Name, err)
-			}
-			all = append(all, errs...)
-			done++
-			if o.Progress != nil {
-				o.Progress("calibration", min(done, total), total)
-			}
-		}
+		holdouts = append(holdouts, hs...)
+	}
+	all, err := heldOut(cases, holdouts, small, o.Progress)
+	if err != nil {
+		return err
 	}
 	return fitInterval(l, all, o)
+}
+
+// heldOut are the errors of all holdouts, in their order. They are fitted side by
+// side, which the result does not depend on.
+func heldOut(cases []Case, holdouts []Holdout, o Options, progress func(string, int, int)) ([]held, error) {
+	out, failed := make([][]held, len(holdouts)), make([]error, len(holdouts))
+	next, finished := make(chan int), make(chan int)
+	go func() {
+		for i := range holdouts {
+			next <- i
+		}
+		close(next)
+	}()
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			for i := range next {
+				out[i], failed[i] = errorsOf(cases, holdouts[i], o)
+				finished <- i
+			}
+		}()
+	}
+	for n := range holdouts {
+		i := <-finished
+		if failed[i] != nil {
+			failed[i] = fmt.Errorf("calibration, %s: %w", holdouts[i].Name, failed[i])
+		}
+		if progress != nil {
+			progress("calibration", n+1, len(holdouts))
+		}
+	}
+	return slices.Concat(out...), errors.Join(failed...)
 }
 
 func errorsOf(cases []Case, h Holdout, o Options) ([]held, error) {

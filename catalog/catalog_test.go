@@ -35,6 +35,34 @@ func TestEmbeddedFactsArePhysical(t *testing.T) {
 	}
 }
 
+// The clusters of a processor are as many cores as it has, fastest first, and
+// come to its peak.
+func TestClustersAddUp(t *testing.T) {
+	c := load(t)
+	n := 0
+	for _, d := range c.Devices() {
+		if len(d.Clusters) == 0 {
+			continue
+		}
+		n++
+		cores, peak, last := 0, 0.0, math.Inf(1)
+		for _, k := range d.Clusters {
+			one := k.ClockHz * k.PerCycle
+			cores, peak = cores+k.Cores, peak+float64(k.Cores)*one
+			if one > last {
+				t.Errorf("%s: a slower cluster comes first", d.Name)
+			}
+			last = one
+		}
+		if cores != d.Cores || math.Abs(peak/d.FP32-1) > 0.05 {
+			t.Errorf("%s: clusters of %d cores and %.3g FLOP/s, facts of %d and %.3g", d.Name, cores, peak, d.Cores, d.FP32)
+		}
+	}
+	if n < 30 {
+		t.Errorf("%d processors with clusters", n)
+	}
+}
+
 func TestEveryPlatformHasADefault(t *testing.T) {
 	c := load(t)
 	for _, p := range c.Platforms() {

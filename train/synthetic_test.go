@@ -249,6 +249,27 @@ func TestReadAndObserve(t *testing.T) {
 	}
 }
 
+// Rows filed under what they cannot be are understood as what their path and
+// their system's name say; others stay as they are.
+func TestRelabelled(t *testing.T) {
+	path := func(model, location string) *Row {
+		return &Row{Model: model, Platform: "cpu", Device: "Intel Core i9-13900K", ImageSize: "224", Params: 25.6, Extra: map[string]any{"location": location}}
+	}
+	small := relabelled(path("mlperf/resnet", "closed/A/results/x-tflite/mobilenet-v1-precision_float-0.25-192/offline"))
+	if small.Model != "mlperf/mobilenet-v1-precision_float-0.25-192" || small.ImageSize != "" || small.Params != 0 {
+		t.Errorf("%+v", small)
+	}
+	for _, same := range []*Row{path("mlperf/resnet", "closed/A/results/x/resnet50/offline"), path("mlperf/bert", "closed/A/results/x/mobilenet-v1/offline")} {
+		if relabelled(same) != same {
+			t.Errorf("%s became another", same.Model)
+		}
+	}
+	odroid := relabelled(&Row{Platform: "cuda", Device: "NVIDIA Jetson AGX Xavier", Extra: map[string]any{"system": "odroid-armnn-v21.11-opencl"}})
+	if odroid.Platform != "opencl" || odroid.Device == "NVIDIA Jetson AGX Xavier" {
+		t.Errorf("%+v", odroid)
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	for name, s := range map[string]string{
 		"empty":      "",

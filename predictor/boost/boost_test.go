@@ -227,6 +227,41 @@ func TestImportance(t *testing.T) {
 	}
 }
 
+// Six clusters of rows, one of which has a level of its own: a feature that is
+// alike within clusters can single it out, unless a split needs two on either
+// side. The feature that varies within clusters is free.
+func TestClustersAreExamples(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	var d Data
+	var cluster []int32
+	for i := range 600 {
+		k, free := int32(i%6), r.Float64()
+		y := free
+		if k == 5 {
+			y += 3
+		}
+		d.X, d.Y, cluster = append(d.X, []float64{float64(k), free}), append(d.Y, y), append(cluster, k)
+	}
+	fit := func(least int) *Model {
+		m, err := Fit(d.X, d.Y, nil, Options{Trees: 100, Cluster: cluster, Clustered: []bool{true, false}, MinClusters: least})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	between := func(m *Model) float64 { return m.Predict([]float64{5, .5}) - m.Predict([]float64{4, .5}) }
+	if x := between(fit(1)); x < 2.8 {
+		t.Errorf("with one cluster enough, the odd one is %.2f higher, want 3", x)
+	}
+	m := fit(2)
+	if x := between(m); x != 0 {
+		t.Errorf("with two needed, the odd one is told from its neighbour by %.2f", x)
+	}
+	if x := m.Predict([]float64{2, .9}) - m.Predict([]float64{2, .1}); x < 0.6 {
+		t.Errorf("the free feature moves it by %.2f, want 0.8", x)
+	}
+}
+
 func TestFitRefuses(t *testing.T) {
 	x, y := [][]float64{{1}, {2}}, []float64{1, 2}
 	for name, f := range map[string]func() (*Model, error){

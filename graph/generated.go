@@ -243,6 +243,7 @@ type ComplexityRoot struct {
 		TPOTMs             func(childComplexity int) int
 		TTFTMs             func(childComplexity int) int
 		TensorParallel     func(childComplexity int) int
+		Threads            func(childComplexity int) int
 		Throughput         func(childComplexity int) int
 		Time               func(childComplexity int) int
 		Unknown            func(childComplexity int) int
@@ -394,6 +395,7 @@ type ComplexityRoot struct {
 		TPOTMs                      func(childComplexity int) int
 		TTFTMs                      func(childComplexity int) int
 		TensorParallel              func(childComplexity int) int
+		Threads                     func(childComplexity int) int
 		Throughput                  func(childComplexity int) int
 		ThroughputUnit              func(childComplexity int) int
 		Time                        func(childComplexity int) int
@@ -1576,6 +1578,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Measurement.TensorParallel(childComplexity), true
+	case "Measurement.threads":
+		if e.ComplexityRoot.Measurement.Threads == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Measurement.Threads(childComplexity), true
 	case "Measurement.throughput":
 		if e.ComplexityRoot.Measurement.Throughput == nil {
 			break
@@ -2387,6 +2395,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Prediction.TensorParallel(childComplexity), true
+	case "Prediction.threads":
+		if e.ComplexityRoot.Prediction.Threads == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Prediction.Threads(childComplexity), true
 	case "Prediction.throughput":
 		if e.ComplexityRoot.Prediction.Throughput == nil {
 			break
@@ -3567,6 +3581,8 @@ type Prediction implements Node {
   pipelineParallel: Int!
   "Ways that the experts are dealt out."
   expertParallel: Int!
+  "CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite."
+  threads: Int!
 
   "Samples a second; of a language model, forward passes over ` + "`" + `sequenceLength` + "`" + ` tokens."
   throughput: Estimate!
@@ -3689,6 +3705,8 @@ type Measurement implements Node {
   pipelineParallel: Int!
   "Ways that the experts were dealt out."
   expertParallel: Int!
+  "CPU threads of the runtime; 0 = as many as it takes by itself."
+  threads: Int!
 
   "Samples a second."
   throughput: Float
@@ -4330,6 +4348,8 @@ input PredictInput {
   pipelineParallel: Int = 0
   "Ways that the experts are dealt out; 0 = not."
   expertParallel: Int = 0
+  "CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite."
+  threads: Int = 0
 }
 
 "Bounds of a recommendation. What is left out, or 0, is not bounded."
@@ -4384,6 +4404,8 @@ input MeasurementInput {
   pipelineParallel: Int = 0
   "Ways that the experts were dealt out; 0 = not."
   expertParallel: Int = 0
+  "CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite."
+  threads: Int = 0
 
   "Samples a second."
   throughput: Float
@@ -5280,6 +5302,8 @@ func (ec *executionContext) childFields_Measurement(ctx context.Context, field g
 		return ec.fieldContext_Measurement_pipelineParallel(ctx, field)
 	case "expertParallel":
 		return ec.fieldContext_Measurement_expertParallel(ctx, field)
+	case "threads":
+		return ec.fieldContext_Measurement_threads(ctx, field)
 	case "throughput":
 		return ec.fieldContext_Measurement_throughput(ctx, field)
 	case "latencyMs":
@@ -5526,6 +5550,8 @@ func (ec *executionContext) childFields_Prediction(ctx context.Context, field gr
 		return ec.fieldContext_Prediction_pipelineParallel(ctx, field)
 	case "expertParallel":
 		return ec.fieldContext_Prediction_expertParallel(ctx, field)
+	case "threads":
+		return ec.fieldContext_Prediction_threads(ctx, field)
 	case "throughput":
 		return ec.fieldContext_Prediction_throughput(ctx, field)
 	case "throughputUnit":
@@ -10284,6 +10310,29 @@ func (ec *executionContext) fieldContext_Measurement_expertParallel(_ context.Co
 	return graphql.NewScalarFieldContext("Measurement", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Measurement_threads(ctx context.Context, field graphql.CollectedField, obj *perf.Measurement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Measurement_threads(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Threads, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Measurement_threads(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Measurement", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Measurement_throughput(ctx context.Context, field graphql.CollectedField, obj *perf.Measurement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13280,6 +13329,29 @@ func (ec *executionContext) _Prediction_expertParallel(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_Prediction_expertParallel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Prediction", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Prediction_threads(ctx context.Context, field graphql.CollectedField, obj *perf.Prediction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Prediction_threads(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Threads, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Prediction_threads(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Prediction", field, false, false, "Int")
 }
 
@@ -18976,6 +19048,9 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 	if _, present := asMap["expertParallel"]; !present {
 		asMap["expertParallel"] = 0
 	}
+	if _, present := asMap["threads"]; !present {
+		asMap["threads"] = 0
+	}
 	if _, present := asMap["predictionId"]; !present {
 		asMap["predictionId"] = ""
 	}
@@ -18983,7 +19058,7 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 		asMap["source"] = "api"
 	}
 
-	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "throughput", "latencyMs", "memoryMb", "ttftMs", "tpotMs", "outputTokensPerSecond", "predictionId", "source", "environment"}
+	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "threads", "throughput", "latencyMs", "memoryMb", "ttftMs", "tpotMs", "outputTokensPerSecond", "predictionId", "source", "environment"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19117,6 +19192,13 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 				return it, err
 			}
 			it.ExpertParallel = data
+		case "threads":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threads"))
+			data, err := ec.unmarshalOInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Threads = data
 		case "throughput":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("throughput"))
 			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
@@ -19601,8 +19683,11 @@ func (ec *executionContext) unmarshalInputPredictInput(ctx context.Context, obj 
 	if _, present := asMap["expertParallel"]; !present {
 		asMap["expertParallel"] = 0
 	}
+	if _, present := asMap["threads"]; !present {
+		asMap["threads"] = 0
+	}
 
-	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel"}
+	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "threads"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19736,6 +19821,13 @@ func (ec *executionContext) unmarshalInputPredictInput(ctx context.Context, obj 
 				return it, err
 			}
 			it.ExpertParallel = data
+		case "threads":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threads"))
+			data, err := ec.unmarshalOInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Threads = data
 		}
 	}
 	return it, nil
@@ -21135,6 +21227,11 @@ func (ec *executionContext) _Measurement(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "threads":
+			out.Values[i] = ec._Measurement_threads(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "throughput":
 			out.Values[i] = ec._Measurement_throughput(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -22010,6 +22107,11 @@ func (ec *executionContext) _Prediction(ctx context.Context, sel ast.SelectionSe
 			}
 		case "expertParallel":
 			out.Values[i] = ec._Prediction_expertParallel(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "threads":
+			out.Values[i] = ec._Prediction_threads(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -129,7 +129,7 @@ func TestNullIsLeftOut(t *testing.T) {
 	f.ask(&want, `{ predict(input: { model: "gpt2", platform: cuda }) `+selection+` }`, nil)
 	nulls := map[string]any{"model": "gpt2", "platform": "cuda", "device": nil, "family": nil, "runtime": nil, "runtimeVersion": nil, "precision": nil, "mode": nil,
 		"batchSize": nil, "sequenceLength": nil, "outputLength": nil, "concurrency": nil, "imageSize": nil, "devices": nil,
-		"tensorParallel": nil, "pipelineParallel": nil, "expertParallel": nil}
+		"tensorParallel": nil, "pipelineParallel": nil, "expertParallel": nil, "threads": nil}
 	f.ask(&got, `query($in: PredictInput!) { predict(input: $in) `+selection+` }`, map[string]any{"in": nulls})
 	f.ask(&one, `query($m: String!, $b: Int, $s: Int, $p: Precision, $mode: Mode, $d: String, $o: Int, $platform: Platform) {
 		predict(input: { model: $m, batchSize: $b, sequenceLength: $s, precision: $p, mode: $mode, device: $d, outputLength: $o, platform: $platform }) `+selection+` }`,
@@ -138,6 +138,30 @@ func TestNullIsLeftOut(t *testing.T) {
 		t.Errorf("left out %s\nall null %s\none by one %s", want.Predict, got.Predict, one.Predict)
 	}
 	f.ask(&struct{}{}, `mutation { recordMeasurement(input: { model: "gpt2", platform: cuda, batchSize: null, precision: null, latencyMs: 1, throughput: null, environment: null }) { measurement { id } } }`, nil)
+}
+
+// Threads are part of the question: one of 64 cores takes longer than all.
+func TestThreads(t *testing.T) {
+	f := newFace(t, Options{})
+	type answer struct {
+		Threads     int
+		LatencyMs   struct{ Value float64 }
+		Assumptions []string
+	}
+	var out struct{ One, All, Lite answer }
+	const selection = `{ threads latencyMs { value } assumptions }`
+	f.ask(&out, `{ one: predict(input: { model: "resnet-50", platform: cpu, device: "AMD EPYC 7763", threads: 1 }) `+selection+`
+		all: predict(input: { model: "resnet-50", platform: cpu, device: "AMD EPYC 7763" }) `+selection+`
+		lite: predict(input: { model: "resnet-50", platform: cpu, device: "AMD EPYC 7763", runtime: "tflite" }) `+selection+` }`, nil)
+	if out.One.Threads != 1 || out.All.Threads != 0 || out.One.LatencyMs.Value < 3*out.All.LatencyMs.Value {
+		t.Errorf("one thread %+v, all %+v", out.One, out.All)
+	}
+	if !strings.Contains(strings.Join(out.Lite.Assumptions, "; "), "threads: 1") {
+		t.Errorf("TensorFlow Lite assumes %q", out.Lite.Assumptions)
+	}
+	if p := f.refused(`{ predict(input: { model: "resnet-50", platform: cpu, threads: -1 }) { id } }`, nil); p.Extensions.Field != "threads" {
+		t.Errorf("%+v", p)
+	}
 }
 
 // An unknown name suggests the nearest ones.

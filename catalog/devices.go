@@ -164,6 +164,11 @@ func (x *deviceIndex) lookup(name string, p perf.Platform) *perf.Device {
 	if d := x.find(name, p); d != nil {
 		return d
 	}
+	if short := withoutVendor(name); short != name && short != "" { // "NVIDIA V100 SXM2 16GB" for a Tesla
+		if d := x.find(short, p); d != nil {
+			return d
+		}
+	}
 	for _, q := range drivenAs[p] {
 		if d := x.find(name, q); d != nil && drivable(d, p) {
 			return through(d, p)

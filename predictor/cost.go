@@ -41,6 +41,7 @@ const (
 	overclock   = 1.1
 	turboCPU    = 1.5
 	reached     = 0.85 // share of a link's rate that a ring all-reduce reaches
+	forkJoin    = 1e-7 // s that each further thread adds to a parallel loop's start and end (EPCC's OpenMP microbenchmarks: some 5 us for 64)
 	linkLatency = 8e-6 // s of one all-reduce among devices of one server
 )
 
@@ -100,7 +101,8 @@ func ratesOf(w perf.Workload, rt *Runtime, pk Peak) rates {
 		r.saving = winograd
 	}
 	if host(d) { // a call instead of a launch: some thousand cycles, more on slow cores
-		r.up, r.launch, r.step = turboCPU, 0.3*rt.Launch*slowness(d), rt.Step*math.Min(1, 0.1*slowness(d))
+		n, _, _ := threads(w)
+		r.up, r.launch, r.step = turboCPU, 0.3*rt.Launch*slowness(d)+forkJoin*float64(n-1), rt.Step*math.Min(1, 0.1*slowness(d))
 	}
 	if r.link == 0 {
 		r.link = 16e9 // PCIe 3.0 x16

@@ -135,13 +135,20 @@ func handheld(r *Result) bool {
 	return kind == "cpu" || strings.HasPrefix(kind, "mobile") || strings.HasPrefix(kind, "edge") || kind == "mcu"
 }
 
-// withoutDevice holds one device out.
+// withoutDevice holds one device out, under all its names.
 func withoutDevice(cases []Case, device string) Holdout {
 	h := Holdout{Name: "without " + device}
+	part := ""
+	for i := range cases {
+		if k := &cases[i]; k.Reason == "" && k.W.Hardware.Name == device {
+			part = deviceKey(k)
+			break
+		}
+	}
 	for i := range cases {
 		switch k := &cases[i]; {
 		case k.Reason != "":
-		case k.W.Hardware.Name == device:
+		case deviceKey(k) == part:
 			h.Test = append(h.Test, i)
 		default:
 			h.Train = append(h.Train, i)

@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+
+	"github.com/perfcast/perfcast/catalog"
 )
 
 // Splits are the ways to hold out rows.
@@ -28,12 +30,15 @@ func foldOf(k *Case, split string, folds int) int {
 	return -1
 }
 
-// deviceKey names the silicon: one chip driven through two platforms, or a
-// slice of it, is not another device.
+// deviceKey names the silicon: one chip on two boards, under two names or driven
+// through two platforms, or a slice of it, is not another device.
 func deviceKey(k *Case) string {
 	name := k.Row.Device
-	if k.W.Hardware != nil {
-		name = k.W.Hardware.Name
+	if d := k.W.Hardware; d != nil {
+		if d.Kind != "datacenter-gpu-slice" {
+			return catalog.Part(d)
+		}
+		name = d.Name
 	}
 	if i := strings.IndexByte(name, '('); i > 0 {
 		name = name[:i]

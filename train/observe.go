@@ -348,11 +348,16 @@ func (k *Case) spread() {
 // in the same configuration, whatever the software's version, the submitter
 // and the round.
 func groupOf(k *Case) string {
-	r, w := k.Row, &k.W
-	device := r.Device
-	if w.Hardware != nil {
-		device = w.Hardware.Name
+	device := k.Row.Device
+	if k.W.Hardware != nil {
+		device = k.W.Hardware.Name
 	}
+	return groupOn(k, device)
+}
+
+// groupOn is groupOf with the device called so.
+func groupOn(k *Case, device string) string {
+	r, w := k.Row, &k.W
 	runtime := w.Runtime
 	work := "" // one design has several input sizes
 	if m := w.Facts; m != nil {

@@ -17,7 +17,7 @@ var Splits = []string{"row", "model", "family", "device", "model-device", "sourc
 func foldOf(k *Case, split string, folds int) int {
 	switch split {
 	case "row":
-		return deal(k.Group, folds)
+		return deal(groupOn(k, deviceKey(k)), folds) // one chip's near-repeats under two names, too
 	case "model":
 		return deal(k.Stem, folds)
 	case "family":

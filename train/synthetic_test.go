@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/perfcast/perfcast/catalog"
+	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
 )
 
@@ -190,6 +191,30 @@ func TestSplitsDoNotLeak(t *testing.T) {
 		if tested != len(cases) {
 			t.Errorf("%s: %d of %d cases are judged", split, tested, len(cases))
 		}
+	}
+}
+
+// One chip under several names is one device to those who hold devices out; a
+// slice of a board is one with its other slices.
+func TestOneChipIsOneDevice(t *testing.T) {
+	c := mustCatalog(t)
+	of := func(name string, p perf.Platform) string {
+		d, err := c.Device(name, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return deviceKey(&Case{Row: &Row{}, W: perf.Workload{Hardware: d}})
+	}
+	for _, same := range [][2]string{{"ARMv8 Processor rev 1 (v8l)", "Arm Cortex-A78AE v8.2"}, {"Raspberry Pi 5", "Pi 5 - 8GB"}} {
+		if of(same[0], perf.CPU) != of(same[1], perf.CPU) {
+			t.Errorf("%s and %s are one chip", same[0], same[1])
+		}
+	}
+	if of("NVIDIA A100-SXM-80GB (1x1g.10gb MIG)", perf.CUDA) != of("NVIDIA A100-SXM-80GB (7x1g.10gb MIG)", perf.CUDA) {
+		t.Error("slices of one board are apart")
+	}
+	if of("NVIDIA A100 SXM 80GB", perf.CUDA) == of("NVIDIA A100 SXM 40GB", perf.CUDA) {
+		t.Error("boards of different memory are one")
 	}
 }
 

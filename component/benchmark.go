@@ -227,7 +227,7 @@ func (t *benchmark) query(ctx context.Context, p queryParameters) ([]benchmarkRo
 	if t.App == nil {
 		return rows, nil
 	}
-	q := app.Query{Limit: p.Limit}.Where("measurement_source", app.Eq, "benchmark")
+	q := app.Query{Limit: p.Limit}.Where("measurement_source", app.In, []string{perf.SourceBenchmark, perf.SourceBenchmarkDB})
 	if p.Model != "" {
 		q = q.Where("model_name", app.In, unique([]string{p.Model, t.canonical(p.Model)}))
 	}

@@ -66,6 +66,15 @@ func TestBenchmarkRun(t *testing.T) {
 	if q := s.rows("/api/benchmark/query?hardware=cuda"); len(q) != 0 {
 		t.Errorf("query: %v", q)
 	}
+	// What was imported from the old suite's database is found like its own.
+	latency := 0.0315
+	old := perf.Measurement{ID: "meas-old", Config: perf.Config{Model: "resnet-50", Platform: perf.CUDA, Device: "NVIDIA T4", Precision: perf.FP32, Mode: perf.Inference, BatchSize: 8, SequenceLength: 1, Devices: 1}, Latency: &latency, Source: perf.SourceBenchmarkDB}
+	if in, err := s.app.Import(context.Background(), []perf.Measurement{old}); err != nil || in.Stored != 1 {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	if q := s.rows("/api/benchmark/query?hardware=cuda"); len(q) != 1 || q[0]["average_latency_ms"] != 31.5 {
+		t.Errorf("query: %v", q)
+	}
 	if rows := s.rows("/api/benchmark/db/runs?model_name=bert-base-uncased&limit=10"); len(rows) != 1 || rows[0]["throughput"] != 50.0 || rows[0]["status"] != "completed" {
 		t.Errorf("db/runs: %v", rows)
 	}

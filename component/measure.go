@@ -245,7 +245,7 @@ func (t *benchmark) known(ctx context.Context, v Values) bool {
 	if t.App == nil {
 		return false
 	}
-	q := app.Query{Limit: 1}.Where("measurement_source", app.Eq, "benchmark").Where("model_name", app.Eq, t.canonical(v.Model)).
+	q := app.Query{Limit: 1}.Where("measurement_source", app.Eq, perf.SourceBenchmark).Where("model_name", app.Eq, t.canonical(v.Model)).
 		Where("batch_size", app.Eq, v.BatchSize).Where("precision", app.Eq, v.Precision)
 	if slices.Contains(perf.RESTPlatforms, perf.Platform(v.Device)) {
 		q = q.Where("hardware_platform", app.Eq, v.Device)

@@ -158,7 +158,7 @@ func (m *Measured) Measurement() perf.Measurement {
 		},
 		Throughput: m.Throughput, Latency: times(m.Latency, perf.Millisecond), Memory: times(m.Memory, perf.MB),
 		TTFT: times(m.TTFT, perf.Millisecond), TPOT: times(m.TPOT, perf.Millisecond), OutputTokensPerSec: m.Output,
-		Source: "benchmark", Environment: env,
+		Source: perf.SourceBenchmark, Environment: env,
 	}
 }
 

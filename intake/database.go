@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/perfcast/perfcast/db"
+	"github.com/perfcast/perfcast/perf"
 )
-
-// SourceDatabase is the source of measurements from an old database.
-const SourceDatabase = "benchmark-db"
 
 // Database reads the results of an old benchmark database. The file is not
 // changed. Errors are one line for an operator.
@@ -57,7 +55,7 @@ func (f *Found) read(ctx context.Context, d *sql.DB, from string) error {
 		if json.Unmarshal([]byte(metrics), &more) == nil { // whatever the tests noted there
 			r.Sequence = more.Sequence
 		}
-		f.add(&r, SourceDatabase, from)
+		f.add(&r, perf.SourceBenchmarkDB, from)
 	}
 	return rows.Err()
 }

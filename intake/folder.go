@@ -13,6 +13,7 @@ import (
 
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/component"
+	"github.com/perfcast/perfcast/perf"
 )
 
 // What is read of a folder at most.
@@ -86,7 +87,7 @@ func (f *Found) file(root *os.Root, name string) error {
 	}
 	if rows := rowsOf(text); rows != nil {
 		for i := range rows {
-			f.add(&rows[i], "benchmark", path.Base(name))
+			f.add(&rows[i], perf.SourceBenchmark, path.Base(name))
 		}
 		return nil
 	}

@@ -124,7 +124,7 @@ func TestOldDatabase(t *testing.T) {
 		}
 	}
 	if m.Model != "bert-base-uncased" || m.Platform != perf.CUDA || !strings.Contains(m.Device, "A100") || m.Precision != perf.FP16 || m.BatchSize != 8 ||
-		m.SequenceLength != 64 || m.Source != SourceDatabase || m.Mode != perf.Inference {
+		m.SequenceLength != 64 || m.Source != perf.SourceBenchmarkDB || m.Mode != perf.Inference {
 		t.Errorf("%+v", m)
 	}
 	if *m.Throughput != 1234.5 || math.Abs(*m.Latency-6.48e-3) > 1e-15 || *m.Memory != 812.25e6 {

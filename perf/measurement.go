@@ -15,7 +15,7 @@ type Measurement struct {
 	TTFT, TPOT         *float64 // s
 	OutputTokensPerSec *float64 // 1/s, whole system
 
-	Source       string // "api", "benchmark", "import", ...
+	Source       string // "api", "import", one of those below, ...
 	PredictionID string // the prediction it was compared with; empty = none
 	Environment  map[string]string
 	Unknown      bool   // the model's facts are not known: stored, not compared
@@ -134,3 +134,9 @@ func (a Accuracy) InUnit() Accuracy {
 	a.StdAbsoluteError = apply(a.Metric.InUnit, a.StdAbsoluteError)
 	return a
 }
+
+// Sources of measurements that benchmarks took.
+const (
+	SourceBenchmark   = "benchmark"
+	SourceBenchmarkDB = "benchmark-db" // read from the old suite's database
+)

@@ -21,9 +21,10 @@ func HighestPeak(d *perf.Device, n int) float64 {
 // trust is how much of a standing is the prediction's where nobody measured the
 // device; the rest is the peak's. What is wrong with such predictions is mostly
 // the level of a whole device, and "the highest peak wins" is a good rule for
-// levels: over the corpus's configurations with three devices or more, all
-// held out, the first choice is within 5 % of the best more often with both
-// than with either alone, for every trust from 0.25 to 0.6 (docs/accuracy.md).
+// levels: over the corpus's configurations with three devices or more, all held
+// out, the first choice of both together is as good as that of the better one
+// alone, whichever that is (prediction where one model answers for all, peak
+// where levels differ), for every trust from 0.25 to 0.6 (docs/accuracy.md).
 const trust = 0.4
 
 // Standings are the logarithms by which candidates are to be ranked: of what was

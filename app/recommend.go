@@ -179,7 +179,8 @@ func rank(cs []perf.Candidate, o perf.Objective) {
 func stand(cs []perf.Candidate, o perf.Objective) {
 	of := make([]predictor.Contender, len(cs))
 	for i, c := range cs {
-		of[i] = predictor.Contender{Worth: worth(c, o).Value, Peak: c.Peak, Known: c.Prediction.DeviceKnown}
+		w := worth(c, o)
+		of[i] = predictor.Contender{Worth: w.Value, Low: w.Low, High: w.High, Peak: c.Peak, Known: c.Prediction.DeviceKnown}
 		if o == perf.ObjectiveCost && c.PricePerHour > 0 {
 			of[i].Peak /= c.PricePerHour
 		}

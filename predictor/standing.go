@@ -11,6 +11,8 @@ type Contender struct {
 	Worth float64 // what is wanted: a rate, or a rate for a price; the larger the better
 	Peak  float64 // what the devices' peak would give for the same price
 	Known bool    // somebody measured the device
+
+	Low, High float64 // interval of Worth, which no standing leaves; 0 = none
 }
 
 // HighestPeak is the rate of n devices in their fastest format, in FLOP/s or OP/s.
@@ -47,6 +49,9 @@ func Standings(cs []Contender) []float64 {
 		out[i] = math.Log(c.Worth)
 		if !c.Known && c.ranks() {
 			out[i] = trust*out[i] + (1-trust)*(math.Log(c.Peak)+level/n)
+			if c.High > 0 { // one that is certainly worse stays so, whatever its peak
+				out[i] = math.Max(math.Log(c.Low), math.Min(math.Log(c.High), out[i]))
+			}
 		}
 	}
 	return out

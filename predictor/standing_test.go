@@ -26,6 +26,11 @@ func TestStandings(t *testing.T) {
 	if math.Abs(s[1]-math.Log(300)) > 1e-12 {
 		t.Errorf("as promised: %v", s)
 	}
+	// What is certainly worse stays below, whatever its peak.
+	s = of(predictor.Contender{Worth: 100, Peak: 1e12, Known: true}, predictor.Contender{Worth: 40, Low: 20, High: 80, Peak: 1e15})
+	if math.Abs(s[1]-math.Log(80)) > 1e-12 {
+		t.Errorf("certainly worse: %v", s)
+	}
 	// What is worth nothing comes last, and spoils nothing.
 	s = of(predictor.Contender{Worth: 0, Peak: 1e12}, predictor.Contender{Worth: 100, Peak: 0}, predictor.Contender{Worth: 50, Peak: 1e12})
 	if !math.IsInf(s[0], -1) || s[1] != math.Log(100) || math.Abs(s[2]-math.Log(50)) > 1e-12 {

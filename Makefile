@@ -43,8 +43,10 @@ lint: ; golangci-lint run
 schemathesis: build test-env ## both ports against their OpenAPI documents, at length
 	PERFCAST_EXAMPLES=50 PERFCAST_BIN=$(abspath $(BIN)) $(GO) test -count 1 -timeout 60m -v -run Schemathesis ./test/python
 
-bench: build ## the figures of the README
+bench: ## the README's figures of single calls, in process
 	$(GO) test -run '^$$' -bench 'Predict|Sweep|Record' -benchtime 2s ./app
+
+load: build ## the README's figures over HTTP, beside the server that was replaced
 	sh bench/load.sh $(BIN)
 
 pretrain: ## rebuild the embedded artefact from the corpus: the same bytes

@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/perfcast/perfcast/catalog"
@@ -82,6 +84,9 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	if err := kernelBar(filepath.Dir(paths[0]), stdout, bar); err != nil {
+		return err
+	}
 	p, err := predictor.Default()
 	if err != nil {
 		return err
@@ -90,6 +95,18 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 	_, err = fmt.Fprintf(stdout, "\nOf %d rows that ran (every row with a memory figure, every row of a language model) %.1f %% are said to fit or to be tight (>= 99).\n",
 		asked, 100*float64(fit)/float64(max(1, asked)))
 	return err
+}
+
+// kernelBar judges the operations that lie beside the measurements, if any do.
+func kernelBar(dir string, stdout io.Writer, progress func(stage string, done, total int)) error {
+	if _, err := os.Stat(filepath.Join(dir, "operations.csv.gz")); err != nil {
+		return nil
+	}
+	scores, err := operationScores(dir, progress)
+	if err != nil {
+		return err
+	}
+	return writeKernelBar(stdout, scores)
 }
 
 func barsOfSplit(split string, results []Result) []Bar {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 
 	"github.com/perfcast/perfcast/predictor"
@@ -53,30 +52,11 @@ func calibrate(l *predictor.Learned, cases []Case, o Options) error {
 // side, which the result does not depend on.
 func heldOut(cases []Case, holdouts []Holdout, o Options, progress func(string, int, int)) ([]held, error) {
 	out, failed := make([][]held, len(holdouts)), make([]error, len(holdouts))
-	next, finished := make(chan int), make(chan int)
-	go func() {
-		for i := range holdouts {
-			next <- i
-		}
-		close(next)
-	}()
-	for range runtime.GOMAXPROCS(0) {
-		go func() {
-			for i := range next {
-				out[i], failed[i] = errorsOf(cases, holdouts[i], o)
-				finished <- i
-			}
-		}()
-	}
-	for n := range holdouts {
-		i := <-finished
-		if failed[i] != nil {
+	concurrently(len(holdouts), func(i int) {
+		if out[i], failed[i] = errorsOf(cases, holdouts[i], o); failed[i] != nil {
 			failed[i] = fmt.Errorf("calibration, %s: %w", holdouts[i].Name, failed[i])
 		}
-		if progress != nil {
-			progress("calibration", n+1, len(holdouts))
-		}
-	}
+	}, stage(progress, "calibration"))
 	return slices.Concat(out...), errors.Join(failed...)
 }
 

@@ -103,6 +103,7 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	few := f.Int("few", 0, "with --cv device: measurements of each held-out device that are learned first")
 	artefact := f.String("artefact", "", "judge this artefact instead of the embedded one")
 	bars := f.Bool("bars", false, "cross-validate by all that is to be judged and print the accuracy table (takes half an hour)")
+	operations := f.Bool("operations", false, "judge the operations of a corpus folder instead: each design of GPU is left out of the fit and predicted")
 	card := f.Bool("card", false, "write a model card (Markdown) instead of the summary")
 	limit := f.Int("limit", 12, "sets shown of each kind in the table; 0 = all")
 	store := f.String("db-path", "", "answer with this database's devices, models, measurements and promoted artefact; stop the server that has it open first")
@@ -119,6 +120,9 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	}
 	if *bars {
 		return fail(stderr, barsOf(paths, *folds, stdout, stderr))
+	}
+	if *operations {
+		return fail(stderr, operationsOf(f.Arg(0), stdout, stderr))
 	}
 	s, err := openStore(open, *store)
 	if err != nil {
@@ -148,6 +152,30 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	}
 	rep.Write(stdout, *limit)
 	return 0
+}
+
+// operationsOf judges the operations of a corpus folder.
+func operationsOf(dir string, stdout, stderr io.Writer) error {
+	scores, err := operationScores(dir, progressBar(stderr))
+	if err != nil {
+		return err
+	}
+	if err := WriteOperationScores(stdout, scores); err != nil {
+		return err
+	}
+	return writeKernelBar(stdout, scores)
+}
+
+func operationScores(dir string, progress func(stage string, done, total int)) ([]OperationScore, error) {
+	cat, err := catalog.Load()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := Operations(context.Background(), dir, cat)
+	if err != nil {
+		return nil, err
+	}
+	return JudgeOperations(rows, stage(progress, "operations"))
 }
 
 func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int, stderr io.Writer) ([]Result, []string, error) {

@@ -1,13 +1,17 @@
 package train
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/perfcast/perfcast/catalog"
@@ -27,32 +31,45 @@ type OperationScore struct {
 	Bias      float64 // median of ln(predicted / measured)
 }
 
-// JudgeOperations leaves each device out in turn, fits the utilisation on the
-// others, and predicts its rows: kernels alone, or as a single call shows them
-// where they were timed so. progress may be nil.
+// JudgeOperations leaves each design of chip out in turn, with all boards that
+// carry it, fits the utilisation on the others, and predicts its rows: kernels
+// alone, or as a single call shows them where they were timed so. progress may
+// be nil.
 func JudgeOperations(rows []kernel.Row, progress func(done, total int)) ([]OperationScore, error) {
+	held := byDesign(rows)
+	scores, failed := make([][]OperationScore, len(held)), make([]error, len(held))
+	concurrently(len(held), func(i int) {
+		chip := held[i][0][0].Device
+		others := slices.DeleteFunc(slices.Clone(rows), func(r kernel.Row) bool { return kernel.SameDesign(r.Device, chip) })
+		m, err := kernel.Fit(others, nil)
+		if err != nil {
+			failed[i] = fmt.Errorf("without %s: %w", chip.Name, err)
+			return
+		}
+		for _, device := range held[i] {
+			scores[i] = append(scores[i], scoreOperations(m, device)...)
+		}
+	}, progress)
+	return slices.Concat(scores...), errors.Join(failed...)
+}
+
+// byDesign groups rows by device, and devices by the design of their chip, both
+// in the order of devices' names.
+func byDesign(rows []kernel.Row) [][][]kernel.Row {
 	byDevice := map[string][]kernel.Row{}
 	for _, r := range rows {
 		byDevice[r.Device.Name] = append(byDevice[r.Device.Name], r)
 	}
-	var names []string
-	for name := range byDevice {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var scores []OperationScore
-	for i, name := range names {
-		others := slices.DeleteFunc(slices.Clone(rows), func(r kernel.Row) bool { return r.Device.Name == name })
-		m, err := kernel.Fit(others, nil)
-		if err != nil {
-			return nil, fmt.Errorf("without %s: %w", name, err)
+	var designs [][][]kernel.Row
+	for _, name := range slices.Sorted(maps.Keys(byDevice)) {
+		list := byDevice[name]
+		at := slices.IndexFunc(designs, func(d [][]kernel.Row) bool { return kernel.SameDesign(d[0][0].Device, list[0].Device) })
+		if at < 0 {
+			at, designs = len(designs), append(designs, nil)
 		}
-		scores = append(scores, scoreOperations(m, byDevice[name])...)
-		if progress != nil {
-			progress(i+1, len(names))
-		}
+		designs[at] = append(designs[at], list)
 	}
-	return scores, nil
+	return designs
 }
 
 // scoreOperations judges m on the rows of one device.
@@ -73,16 +90,7 @@ func scoreOperations(m *kernel.Model, rows []kernel.Row) []OperationScore {
 		errs[k] = append(errs[k], math.Log(t/r.Seconds))
 	}
 	slices.SortFunc(keys, func(a, b key) int {
-		if a.operation != b.operation {
-			if a.operation < b.operation {
-				return -1
-			}
-			return 1
-		}
-		if a.set < b.set {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(a.operation, b.operation), cmp.Compare(a.set, b.set))
 	})
 	var scores []OperationScore
 	for _, k := range keys {
@@ -119,6 +127,24 @@ func WriteOperationScores(w io.Writer, scores []OperationScore) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.1f\t%.1f\t%+.2f\t\n", s.Device, s.Operation, s.Set, s.N, s.Mean, s.Median, s.Bias)
 	}
 	return t.Flush()
+}
+
+// writeKernelBar says in a sentence how well matrix products of held-out designs were
+// predicted: the mean of the scores' means and the median of their medians.
+func writeKernelBar(w io.Writer, scores []OperationScore) error {
+	var means, medians []float64
+	n := 0
+	for _, s := range scores {
+		if product, precision, _ := strings.Cut(s.Operation, " "); strings.HasSuffix(product, "matmul") && precision != "conv" && precision != string(perf.FP8) {
+			means, medians, n = append(means, s.Mean), append(medians, s.Median), n+s.N
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\nKernels: %d matrix products (single and batched, fp32 and 16 bits) on GPUs whose chip was held out, one vote for each of %d devices, kinds and campaigns: mean %.1f %%, median %.1f %% (<= 9 median).\n",
+		n, len(means), mean(means), med(medians))
+	return err
 }
 
 // Operations reads the measured operations of a corpus folder: its table of

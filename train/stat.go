@@ -8,6 +8,15 @@ import (
 // med is the median; 0 of nothing.
 func med(xs []float64) float64 { return quantile(xs, 0.5) }
 
+// mean is the arithmetic mean; 0 of nothing.
+func mean(xs []float64) float64 {
+	sum := 0.0
+	for _, x := range xs {
+		sum += x / float64(len(xs))
+	}
+	return sum
+}
+
 // quantile interpolates between the order statistics of xs, which it leaves
 // as they are.
 func quantile(xs []float64, q float64) float64 {

@@ -81,27 +81,29 @@ func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
 	}
 	prune(l, pts)
 	a := &predictor.Artefact{Learned: l, Provenance: provenance(c.Cases)}
-	stage := func(name string) func(done, total int) {
-		if o.Progress == nil {
-			return nil
-		}
-		return func(done, total int) { o.Progress(name, done, total) }
-	}
 	if rows := ServingRows(screened); len(rows) > 0 && !o.NoExperts {
-		m, err := serving.Fit(rows, c.Kernels, serving.Options{Progress: stage("serving")})
+		m, err := serving.Fit(rows, c.Kernels, serving.Options{Progress: stage(o.Progress, "serving")})
 		if err != nil {
 			return nil, fmt.Errorf("serving: %w", err)
 		}
 		a.Serving = m.Encode()
 	}
 	if len(c.Operations) > 0 && !o.NoExperts {
-		m, err := kernel.Fit(c.Operations, stage("operations"))
+		m, err := kernel.Fit(c.Operations, stage(o.Progress, "operations"))
 		if err != nil {
 			return nil, fmt.Errorf("operations: %w", err)
 		}
 		a.Kernel = m.Encode()
 	}
 	return a, nil
+}
+
+// stage is the progress of one stage; nil where nobody asks.
+func stage(progress func(stage string, done, total int), name string) func(done, total int) {
+	if progress == nil {
+		return nil
+	}
+	return func(done, total int) { progress(name, done, total) }
 }
 
 // screen leaves out what cannot be true: steps at less than half the

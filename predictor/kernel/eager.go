@@ -10,23 +10,24 @@ import (
 // Eager lists the kernels that PyTorch's eager mode launches for a step of a
 // transformer as Hugging Face's modelling code writes it (attn_implementation
 // "eager", versions 4.2x to 4.3x): what package ops lists, plus what no
-// compiler fuses away.
+// compiler fuses away, less the copies of a cache that such a pass never makes.
 //
 //   - Heads are split and merged by copies of the queries, keys, values and
 //     contexts: four a layer.
-//   - GPT-2's activation (gelu_new) is eight element-wise kernels, T5's
-//     normalisation three; OPT and T5 use ReLU.
-//   - Training adds dropout, on the probabilities and on both branches of a
-//     layer, a loss that passes over the logits eight times, and the backward
-//     pass of each kernel: two products for a product, and for the rest what
-//     its derivative reads and writes.
+//   - Families write their scores' scale and mask, their activation and their
+//     normalisation in ways of their own (dialect).
+//   - Training adds dropout, a loss that passes over the logits eight times,
+//     and the backward pass of each kernel: two products for a product, and for
+//     the rest what its derivative reads and writes.
 //
 // Kernels that are alike are counted as one operation, named after the first.
-// The optimiser's update is part of a training step, as in ops.Train.
+// The optimiser's update is part of a training step, as in ops.Train. The
+// lists were held against the kernels that version 4.33 dispatches for BERT,
+// GPT-2, OPT and Switch Transformers (see TestEagerIsWhatIsDispatched).
 func Eager(w perf.Workload, s ops.Step) []ops.Op {
 	forward := s
 	forward.Train, forward.Fused = false, false
-	e := eager{m: w.Facts, width: ops.Widths(w.Precision).Activation, train: s.Train}
+	e := eager{m: w.Facts, dialect: dialectOf(w.Facts), width: ops.Widths(w.Precision).Activation, train: s.Train}
 	for _, o := range ops.Of(w, forward) {
 		e.forward(o)
 	}
@@ -46,8 +47,9 @@ func Eager(w perf.Workload, s ops.Step) []ops.Op {
 
 // eager lowers one list.
 type eager struct {
-	list  []ops.Op
-	m     *perf.Model
+	list []ops.Op
+	m    *perf.Model
+	dialect
 	width float64
 	train bool
 }
@@ -76,51 +78,53 @@ func (e *eager) stream(name, kind string, like ops.Op, m, n int, passes float64)
 
 func (e *eager) forward(o ops.Op) {
 	switch {
+	case o.Class == ops.CacheWrite: // keys and values are kept where they were made
 	case o.Class == ops.BatchedMatmul && strings.HasSuffix(o.Name, "_scores"):
 		for _, n := range [...]int{o.M, o.N, o.N, o.M} { // queries, keys, values, contexts
 			e.stream("heads", "copy", o, o.B*n, o.K, 2)
 		}
+		if e.scale == scaleQueries {
+			e.stream("scale", "mul", o, o.B*o.M, o.K, 2)
+		}
 		e.add(o)
-	case o.Class == ops.Softmax:
-		e.add(o)
-		e.dropout(o, o.M, o.N)
-	case o.Class == ops.Norm && t5(e.m):
-		e.stream(o.Name, "pow", o, o.M, o.N, 2)
-		e.stream(o.Name, "mul", o, o.M, o.N, 3)
-		e.stream(o.Name, "mul", o, o.M, o.N, 2)
-	case o.Class == ops.Elementwise && o.Kind == "gelu" && gpt2(e.m):
-		for _, k := range geluNew {
+	case strings.HasSuffix(o.Name, "_scale"):
+		if e.scale == scaleScores {
+			e.add(o)
+		}
+	case strings.HasSuffix(o.Name, "_mask"):
+		for _, k := range e.mask {
 			e.stream(o.Name, k.kind, o, o.M, o.N, k.passes)
 		}
-	case o.Class == ops.Elementwise && o.Kind == "gelu" && (e.m.Architecture == "opt" || t5(e.m)):
-		o.Kind = "relu"
+	case o.Class == ops.Softmax:
 		e.add(o)
+		if !e.keepsScores {
+			e.dropout(o, o.M, o.N)
+		}
+	case o.Class == ops.Norm && e.norm != nil:
+		for _, k := range e.norm {
+			e.stream(o.Name, k.kind, o, o.M, o.N, k.passes)
+		}
+	case o.Class == ops.Elementwise && o.Kind == "gelu":
+		for _, k := range e.activation {
+			e.stream(o.Name, k.kind, o, o.M, o.N, k.passes)
+		}
+		if e.dropsInner {
+			e.dropout(o, o.M, o.N)
+		}
 	case o.Class == ops.Elementwise && strings.HasSuffix(o.Name, "residual"):
 		e.dropout(o, o.M, o.N)
 		e.add(o)
+	case o.Name == "router":
+		e.add(o)
+		e.add(ops.Op{Class: ops.Elementwise, Name: "routing", Kind: "copy", B: 1, M: o.M, N: o.N, Bytes: routing * float64(o.M) * float64(o.N) * e.width,
+			Count: o.Count, Launches: routing})
 	default:
 		e.add(o)
 	}
 }
 
-// t5 reports whether the model is built of T5's blocks.
-func t5(m *perf.Model) bool { return m.Architecture == "t5" || m.Architecture == "switch_transformers" }
-
-// gpt2 reports whether the model computes gelu_new from elementary functions.
-func gpt2(m *perf.Model) bool {
-	switch m.Architecture {
-	case "gpt2", "gpt_neo", "gpt-neo", "gptj", "gpt-j":
-		return true
-	}
-	return false
-}
-
-// geluNew is 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), one kernel for each
-// operation.
-var geluNew = [...]struct {
-	kind   string
-	passes float64
-}{{"pow", 2}, {"mul", 2}, {"add", 3}, {"mul", 2}, {"tanh", 2}, {"add", 2}, {"mul", 2}, {"mul", 3}}
+// routing is how many small kernels choose the tokens of a layer of experts.
+const routing = 50
 
 // dropout reads and writes the values and writes a mask of a byte each.
 func (e *eager) dropout(like ops.Op, m, n int) {
@@ -138,10 +142,14 @@ func (e *eager) backward(o ops.Op) {
 		dx, dw := o, o
 		dx.Name, dx.N, dx.K = o.Name+"_dx", o.K, o.N // out[m,n] = in[m,k] w[k,n]: din = dout w'
 		dw.Name, dw.M, dw.K, dw.WeightBytes = o.Name+"_dw", o.K, o.M, 0
-		if o.Name == "logits" {
+		switch {
+		case o.Name == "logits":
 			e.stream("loss", "add", o, o.M, o.N, 8)
-		} else {
+		case !e.unbiased:
 			e.stream(o.Name+"_dbias", "add", o, o.M, o.N, 1)
+		}
+		if o.Name == "qkv" && e.joined { // the three gradients become one
+			e.stream("join", "copy", o, o.M, o.N, 2)
 		}
 		e.add(dx)
 		e.add(dw)
@@ -163,10 +171,19 @@ func (e *eager) backward(o ops.Op) {
 		e.stream("embedding_zero", "copy", o, e.m.Vocab, e.m.Hidden, 1)
 	case ops.Elementwise:
 		switch {
+		case strings.HasSuffix(o.Name, "_mask"):
+			for _, k := range e.unmask[o.Kind] {
+				e.stream(o.Name, k.kind, o, o.M, o.N, k.passes)
+			}
 		case o.Kind == "add" && passes < 2.5: // of a constant: the gradient passes
 		case o.Kind == "mul" && passes > 2.5: // one product for each factor
 			e.add(o)
 			e.add(o)
+		case o.Kind == "pow": // n x^(n-1), times the gradient
+			e.add(o)
+			e.stream(o.Name, "mul", o, o.M, o.N, 2)
+			e.stream(o.Name, "mul", o, o.M, o.N, 3)
+			e.stream(o.Name, "add", o, o.M, o.N, 3) // where it meets the other uses of x
 		case o.Kind == "add", o.Kind == "copy", o.Kind == "mul", o.Kind == "div":
 			e.add(o) // a sum where branches meet, or the same again
 		default: // the saved input or output is read as well

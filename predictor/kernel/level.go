@@ -25,6 +25,10 @@ func chipOf(d *perf.Device) chip { return chip{cores(d), d.FP32} }
 // peak that a board's clock explains.
 func (c chip) like(o chip) bool { return c.cores == o.cores && math.Abs(math.Log(c.fp32/o.fp32)) < 0.1 }
 
+// SameDesign reports whether two devices carry the same design of chip, as the model
+// understands it: what is measured on one is known of the other.
+func SameDesign(a, b *perf.Device) bool { return chipOf(a).like(chipOf(b)) }
+
 // throttle is ln(1 / share) of the boost clock that boards short of power hold
 // in long arithmetic. Measured on the T4, which sustains 0.5 of its peak where
 // unthrottled peers sustain 0.8; the L4's reported shortfall is a third.

@@ -61,6 +61,7 @@ func loadModels() (all []*perf.Model, stem map[string]string, err error) {
 			Patch:       r.integer("patch"),
 			MACs:        r.number("gmacs", 1e9),
 			Activations: r.number("macts_m", 1e6),
+			Passes:      r.number("passes", 1),
 
 			Notes:  r.text("notes"),
 			Source: r.text("source"),

@@ -25,6 +25,7 @@ type Model struct {
 	ImageSize, Patch int
 	MACs             float64 // multiply-accumulates of one forward pass over one sample
 	Activations      float64 // elements written by one forward pass over one sample
+	Passes           float64 // forward passes that a sample takes, one after the other: steps of a sampler, windows of a volume; 0 = 1
 	Makeup           Makeup  `json:"-"` // what the pass is made of; the catalogue's, not a user's
 
 	Notes  string

@@ -169,6 +169,9 @@ func inputOf(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner) Input 
 			ph = phaseTrain
 		}
 		c = cost(w, rt, pk, ph)
+		if n := w.Facts.Passes; n > 1 {
+			c = c.times(n)
+		}
 	}
 	in := Input{Cost: c, X: make([]float64, 0, len(Features))}
 	in.X = appendFeatures(in.X, w, rt, pk, q, m, &c)

@@ -18,6 +18,7 @@ type Case struct {
 	W      perf.Workload
 	Views  []View
 	Manner predictor.Manner
+	unit   unit
 	Reason string // why it cannot be predicted; empty when it can
 	Stem   string // design of the model, over all zoos
 	Group  string // near-repeats share one
@@ -108,7 +109,7 @@ func (o *Observer) Observe(r *Row) Case {
 	k.Stem = strings.ToLower(r.Model)
 	if m != nil && strings.HasPrefix(r.Model, "mlperf/3d-unet") && slices.Contains([]string{"v0.7", "v1.0", "v1.1"}, r.say("round")) {
 		brats := *m // until v1.1 the name stood for BraTS at 224x224x160, later for windows of KiTS19
-		brats.MACs, brats.Stem, brats.Activations = 1629e9, "3d-unet-brats", 0
+		brats.MACs, brats.Stem, brats.Activations, brats.Passes = 1629e9, "3d-unet-brats", 0, 0
 		m = &brats
 	}
 	if m != nil {
@@ -118,9 +119,16 @@ func (o *Observer) Observe(r *Row) Case {
 		k.Group = groupOf(&k)
 		return k
 	}
+	k.unit = unitOf(r)
+	if k.unit.passes > 0 {
+		several := *m
+		several.Passes = k.unit.passes
+		m = &several
+	}
 	k.W = perf.Workload{Facts: m, Hardware: d}
 	k.workload(size)
 	k.views()
+	k.Views = k.unit.restate(k.Views)
 	if len(k.Views) == 0 {
 		k.Reason = "no number that can be compared"
 	}
@@ -161,6 +169,9 @@ func (k *Case) workload(size int) {
 		w.Threads = 0
 	}
 	w.SequenceLength, w.OutputLength = int(r.SequenceIn), int(r.SequenceOut)
+	if k.unit.sequence > 0 {
+		w.SequenceLength = k.unit.sequence
+	}
 	w.TensorParallel, w.PipelineParallel, w.ExpertParallel = 1, 1, 1
 	parallel := func(p *int, keys ...string) {
 		for _, key := range keys {
@@ -256,6 +267,9 @@ func (k *Case) batch() {
 	}
 	if c := int(r.num("concurrency")); c > 0 && (w.Facts.Text() || k.Manner == predictor.Clients) {
 		w.Concurrency = c
+	}
+	if k.unit.tokens {
+		b = max(1, b/k.unit.sequence)
 	}
 	if b == 0 {
 		w.Unknown.Batch = true

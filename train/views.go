@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"math"
 	"strings"
 
@@ -48,7 +49,10 @@ func (k *Case) views() {
 	}
 	b := float64(w.BatchSize)
 	tokens := math.Max(1, float64(w.SequenceLength))
-	phase, unit := r.say("phase"), r.Unit
+	phase, unit := cmp.Or(k.unit.phase, r.say("phase")), r.Unit
+	if k.unit.tokens {
+		unit = "tokens/s"
+	}
 	switch {
 	case r.num("tpot_ms") > 0: // a serving engine
 		add("tpot", r.num("tpot_ms"), predictor.TokenTime, 1e3, false)

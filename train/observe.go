@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,7 +256,7 @@ func (k *Case) manner() {
 // devices is stated for all of them.
 func (k *Case) batch() {
 	r, w := k.Row, &k.W
-	b := int(r.Batch)
+	b := cmp.Or(int(r.Batch), k.unit.batch)
 	switch {
 	case r.num("batch_per_gpu") > 0:
 		b = int(r.num("batch_per_gpu"))

@@ -12,6 +12,7 @@ type unit struct {
 	items    float64 // counted by the throughput for each sample; 0 = 1; noThroughput = the column is none
 	time     float64 // of the latency column for each millisecond; 0 = 1
 	sequence int     // tokens of a sample
+	batch    int     // of all devices, where no column has it
 	tokens   bool    // batch and throughput are of tokens
 	phase    string  // the part of a request that was timed
 	passes   float64 // of the facts' samples in one of the row's
@@ -20,11 +21,14 @@ type unit struct {
 const noThroughput = -1
 
 var units = []unit{
-	{model: "dle/pytorch/Recommendation/NCF", where: training, items: 1e-6},                             // millions of samples a second
-	{model: "dle/pytorch/Recommendation/NCF", where: inference, items: noThroughput, time: 1e-3},        // the exponent is cut off; seconds
-	{model: "dle/tensorflow/Recommendation/NCF", items: 1e-6, time: 1e-3},                               // millions, seconds
-	{model: "dle/tensorflow2/Recommendation/DLRM_and_DCNv2", items: 1e-6},                               // millions
+	{model: "dle/pytorch/Recommendation/NCF", where: training, items: 1e-6},                      // millions of samples a second
+	{model: "dle/pytorch/Recommendation/NCF", where: inference, items: noThroughput, time: 1e-3}, // the exponent is cut off; seconds
+	{model: "dle/tensorflow/Recommendation/NCF", items: 1e-6, time: 1e-3},                        // millions, seconds
+	{model: "dle/tensorflow2/Recommendation/DLRM_and_DCNv2", items: 1e-6, batch: 65536},          // millions; the scripts' batches, here and below
+	{model: "dle/pytorch/Recommendation/DLRM", batch: 65536},
+	{model: "dle/tensorflow2/Recommendation/SIM", batch: 131072},
 	{model: "dle/dglpytorch/DrugDiscovery/SE3Transformer", items: 1e-3},                                 // molecules a millisecond
+	{model: "dle/tensorflow/Translation/GNMT", where: training, items: 1e-3},                            // thousands of tokens
 	{model: "dle/tensorflow/Translation/GNMT", where: inference, items: noThroughput, sequence: 28},     // BLEU; a sentence of WMT's test set
 	{model: "dle/pytorch/Translation/Transformer", where: training, tokens: true, sequence: 28},         // batches of so many tokens
 	{model: "dle/pytorch/LanguageModeling/Transformer-XL", where: inference, phase: "prefill"},          // batch x length / latency

@@ -21,8 +21,9 @@ type Size struct {
 //
 // Where activations are not known they are estimated: over the 1,800 vision
 // models with both facts the median is 9 activations per 1,000 MACs for a
-// model of 1 GMAC, falling with the square root of its size. Where only
-// parameters are known each is used once for each token.
+// model of 1 GMAC, falling with the square root of its size. Layers of a few
+// large vectors (recommenders) have some three times the square root of their
+// MACs. Where only parameters are known each is used once for each token.
 func SizeOf(w perf.Workload) Size {
 	m := w.Facts
 	s := Size{MACs: m.MACs, Activations: m.Activations, Params: m.Params}
@@ -40,6 +41,9 @@ func SizeOf(w perf.Workload) Size {
 		area := float64(w.ImageSize) / float64(m.ImageSize)
 		s.MACs *= area * area
 		s.Activations *= area * area
+	}
+	if s.Activations == 0 && tables(m) {
+		s.Activations, s.Estimated = 3*math.Sqrt(s.MACs), true
 	}
 	if s.Activations == 0 {
 		s.Activations, s.Estimated = 9e-3*s.MACs*math.Sqrt(1e9/math.Max(s.MACs, 1e6)), true
@@ -66,6 +70,15 @@ func Depth(w perf.Workload, s Size) float64 {
 	return 150 * math.Pow(math.Max(s.MACs, 1e6)/1e9, 0.2)
 }
 
+// tables reports whether most parameters are rows of tables, of which a sample
+// looks up a few.
+func tables(m *perf.Model) bool {
+	return m.Family == "recommendation" || m.Kind == "dlrm" || m.Kind == "mlp"
+}
+
+// dense is how many parameters the layers of such a model have at most.
+const dense = 1e7
+
 func appendAggregate(list []Op, w perf.Workload, s Step) []Op {
 	z := SizeOf(w)
 	width := WidthsOf(w.Facts, w.Precision)
@@ -82,8 +95,8 @@ func appendAggregate(list []Op, w perf.Workload, s Step) []Op {
 	// A weight that is read takes part in at least one multiplication: the rest
 	// are embedding tables, of which a sample looks up a few rows.
 	read = math.Min(read, z.MACs*b)
-	if w.Facts.Family == "recommendation" || w.Facts.Kind == "dlrm" || w.Facts.Kind == "mlp" {
-		read = math.Min(read, 1e7) // the dense layers
+	if tables(w.Facts) {
+		read = math.Min(read, dense)
 	}
 	weights := read * width.Weight
 	if w.Facts.Makeup.Known() {

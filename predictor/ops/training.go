@@ -1,6 +1,10 @@
 package ops
 
-import "github.com/perfcast/perfcast/perf"
+import (
+	"math"
+
+	"github.com/perfcast/perfcast/perf"
+)
 
 // appendTraining appends the backward pass of the operations from index first
 // on and the optimiser's update. Each product gives two (gradients of both
@@ -34,9 +38,13 @@ func appendTraining(list []Op, first int, w perf.Workload) []Op {
 }
 
 // update is AdamW: it reads the parameter, its gradient and two moments in
-// fp32, and writes the parameter and both moments.
+// fp32, and writes the parameter and both moments. Rows of tables are updated
+// where they were looked up.
 func update(w perf.Workload) Op {
 	p := Params(w.Facts) / float64(max(1, w.TensorParallel))
+	if tables(w.Facts) {
+		p = math.Min(p, dense)
+	}
 	return Op{Class: Update, Name: "optimizer", B: 1, M: 1, N: int(p), FLOPs: 10 * p, Bytes: 7 * 4 * p, Count: 1, Launches: 10}
 }
 

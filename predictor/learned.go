@@ -57,8 +57,8 @@ type State uint8
 const (
 	KnownCell   State = iota // this design on this device in this runtime and precision
 	KnownBoth                // design and device, not together
-	NewModel                 // the device, not the design
-	NewDevice                // the design, not the device
+	NewModel                // the device with this runtime, not the design
+	NewDevice               // the design, not the device with this runtime
 	NewBoth                  // neither, or not the software
 	NumStates   = 5
 	strange     = 2   // times as wide is an interval where nobody measured the software: no held-out design or device of the calibration tells
@@ -162,10 +162,11 @@ func (l *Learned) effect(t int, g uint64) Effect {
 }
 
 // State is what the training data knew of the question. Of software that
-// nobody measured on such a device it knew nothing, whatever else it knew.
+// nobody measured on such a device it knew nothing, whatever else it knew; a
+// device that was only measured with other software is as good as new.
 func (l *Learned) State(in *Input) State {
 	has := func(t int) bool { _, ok := l.Effects[in.Groups[t]]; return ok }
-	switch stem, device := has(groupStem), has(groupDevice); {
+	switch stem, device := has(groupStem), has(groupDevice) && has(groupDeviceRuntime); {
 	case !has(groupSoftware):
 		return NewBoth
 	case has(groupCell):

@@ -27,16 +27,18 @@ var units = []unit{
 	{model: "dle/tensorflow2/Recommendation/DLRM_and_DCNv2", items: 1e-6, batch: 65536},          // millions; the scripts' batches, here and below
 	{model: "dle/pytorch/Recommendation/DLRM", batch: 65536},
 	{model: "dle/tensorflow2/Recommendation/SIM", batch: 131072},
-	{model: "dle/dglpytorch/DrugDiscovery/SE3Transformer", items: 1e-3},                                 // molecules a millisecond
-	{model: "dle/tensorflow/Translation/GNMT", where: training, items: 1e-3},                            // thousands of tokens
-	{model: "dle/tensorflow/Translation/GNMT", where: inference, items: noThroughput, sequence: 28},     // BLEU; a sentence of WMT's test set
-	{model: "dle/pytorch/Translation/Transformer", where: training, tokens: true, sequence: 28},         // batches of so many tokens
-	{model: "dle/pytorch/LanguageModeling/Transformer-XL", where: inference, phase: "prefill"},          // batch x length / latency
-	{model: "dle/tensorflow/LanguageModeling/Transformer-XL", where: inference, phase: "prefill"},       //
-	{model: "dle/pytorch/LanguageModeling/BERT/", where: triton, sequence: 384},                         // SQuAD, padded
-	{model: "dle/pytorch/SpeechRecognition/wav2vec2", items: 1500},                                      // frames, 50 for each of a sample's 30 s
-	{model: "dle/pytorch/SpeechRecognition/Jasper", where: training, passes: librispeech},               // the facts are of a second
-	{model: "dle/pytorch/SpeechRecognition/QuartzNet", where: training, passes: librispeech},            //
+	{model: "dle/dglpytorch/DrugDiscovery/SE3Transformer", items: 1e-3},                             // molecules a millisecond
+	{model: "dle/tensorflow/Translation/GNMT", where: training, items: 1e-3},                        // thousands of tokens
+	{model: "dle/tensorflow/Translation/GNMT", where: inference, items: noThroughput, sequence: 28}, // BLEU; a sentence of WMT's test set
+	{model: "dle/pytorch/Translation/Transformer", where: training, tokens: true, sequence: 28},     // batches of so many tokens
+	{model: "dle/pytorch/LanguageModeling/Transformer-XL", where: inference, phase: "prefill"},      // batch x length / latency
+	{model: "dle/tensorflow/LanguageModeling/Transformer-XL", where: inference, phase: "prefill"},   //
+	{model: "dle/pytorch/LanguageModeling/BERT/", where: triton, sequence: 384},                     // SQuAD, padded
+	{model: "dle/pytorch/SpeechRecognition/wav2vec2", items: 1500},                                  // frames, 50 for each of a sample's 30 s
+	{model: "dle/pytorch/SpeechRecognition/Jasper", where: training, passes: librispeech},           // the facts are of a second
+	{model: "dle/pytorch/SpeechRecognition/QuartzNet", where: training, passes: librispeech},        //
+	{model: "qai/opus_mt", where: decoder, phase: "decode", sequence: 256},                          // one token a call, as its page says
+	{model: "qai/trocr", where: decoder, phase: "decode", sequence: 20},
 	{model: "mlperf/llama2-70b", where: func(r *Row) bool { return offline(r, "v4.0") }, items: 294.45}, // tokens of the mean answer
 }
 
@@ -47,6 +49,8 @@ const librispeech = 12.3
 func training(r *Row) bool  { return strings.HasPrefix(r.Mode, "train") }
 func inference(r *Row) bool { return !training(r) }
 func triton(r *Row) bool    { return strings.HasPrefix(r.Framework, "Triton") }
+
+func decoder(r *Row) bool { return strings.HasSuffix(r.Model, "Decoder") }
 
 // offline reports whether a row is of a round's offline scenario, whose units a
 // collection of that round's results copied from those that count samples.

@@ -143,7 +143,7 @@ func (l *Learned) corrected(in *Input, changed func(t int, g uint64) (Effect, bo
 // Bounded keeps the factors within what any effect may do.
 func (u Factors) Bounded() Factors {
 	for k := range u {
-		u[k] = math.Max(-maxFactor, math.Min(maxFactor, u[k]))
+		u[k] = max(-maxFactor, min(maxFactor, u[k]))
 	}
 	return u
 }

@@ -33,7 +33,7 @@ type node struct {
 
 func leaf(value float32) node { return node{value: value, feature: leafFeature} }
 
-func (n *node) leaf() bool { return n.jump == 0 }
+func (n node) leaf() bool { return n.jump == 0 }
 
 // leafFeature is where every Row holds NaN.
 const leafFeature = maxFeatures
@@ -57,18 +57,26 @@ type Row struct {
 	missing bool // some of x
 }
 
-// RowOf prepares x, in which NaN means missing.
-func RowOf(x []float64) (r Row) {
-	for i, v := range x {
+// RowOf prepares x, in which NaN means missing, with more behind it.
+func RowOf(x []float64, more ...float64) (r Row) {
+	n := r.fill(0, x)
+	r.fill(n, more)
+	r.x[leafFeature] = float32(math.NaN())
+	return r
+}
+
+// fill rounds xs up from place i on, and returns the place behind them.
+func (r *Row) fill(i int, xs []float64) int {
+	to := r.x[i:leafFeature]
+	for j, v := range xs {
 		f := float32(v)
 		if float64(f) < v {
 			f = math.Nextafter32(f, float32(math.Inf(1)))
 		}
-		r.x[i] = f
+		to[j] = f
 		r.missing = r.missing || v != v
 	}
-	r.x[leafFeature] = float32(math.NaN())
-	return r
+	return i + len(xs)
 }
 
 // Predict evaluates the model at x, which must have Features elements; NaN
@@ -114,7 +122,7 @@ func (m *Model) At(r *Row) float64 {
 }
 
 // next is how far on the node lies that x, which has no missing values, goes to.
-func (n *node) next(x *[maxFeatures + 1]float32) int {
+func (n node) next(x *[maxFeatures + 1]float32) int {
 	right := 0
 	if x[n.feature] > n.value {
 		right = 1
@@ -127,7 +135,7 @@ func (m *Model) atMissing(r *Row) float64 {
 	sum := m.base
 	for _, root := range m.roots {
 		at := int(root)
-		for n := &m.nodes[at]; !n.leaf(); n = &m.nodes[at] {
+		for n := m.nodes[at]; !n.leaf(); n = m.nodes[at] {
 			if v := r.x[n.feature]; v != v && n.missingRight {
 				at += int(n.jump) + 1
 			} else {

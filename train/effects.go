@@ -22,13 +22,13 @@ type effects struct {
 	sigma    float64
 }
 
-// pointState is what sweeps read and write of a point: two lines of a cache.
+// pointState is what sweeps read and write of a point: a line of a cache, which
+// is what they wait for.
 type pointState struct {
-	share  [coefficients]float64 // d ln(time) / d coefficient
-	left   float64               // of ln(time), less the effects' as they were linearised
+	left   float64 // of ln(time), less the effects' as they were linearised
 	weight float64
-	sum    [coefficients]float64 // of its groups' effects
-	_      [2]float64
+	share  [coefficients]float32 // d ln(time) / d coefficient
+	sum    [coefficients]float32 // of its groups' effects
 }
 
 // kind is one kind of groups.
@@ -131,15 +131,20 @@ func (e *effects) relinearise() {
 		p := &e.points[i]
 		u := p.factors()
 		time, s := e.parts[i].Linear(&u)
-		copy(p.share[:], s[:])
+		for k := range s {
+			p.share[k] = float32(s[k])
+		}
 		p.share[predictor.Common] = 1
-		p.left = e.residual[i] - p.sum[predictor.Common] - math.Log(time)
+		p.left = e.residual[i] - float64(p.sum[predictor.Common]) - math.Log(time)
 	}
 }
 
 // factors on the parts of a point's time.
-func (p *pointState) factors() predictor.Factors {
-	return predictor.Factors(p.sum[:predictor.NumParts]).Bounded()
+func (p *pointState) factors() (u predictor.Factors) {
+	for k := range u {
+		u[k] = float64(p.sum[k])
+	}
+	return u.Bounded()
 }
 
 func (e *effects) reweigh() {
@@ -172,9 +177,10 @@ func (e *effects) sweep(t int) {
 			for _, i := range members {
 				p := &e.points[i]
 				p.move(last, step)
-				w := p.weight * p.share[k]
+				share := float64(p.share[k])
+				w := p.weight * share
 				sum += w * p.left
-				weight += w * p.share[k]
+				weight += w * share
 			}
 			next := (sum + weight*f.mean[k]) / (weight + lambda[k])
 			next = max(-most[k], min(most[k], next))
@@ -193,8 +199,8 @@ func (e *effects) sweep(t int) {
 
 // move takes a step of one coefficient.
 func (p *pointState) move(k int, step float64) {
-	p.left -= p.share[k] * step
-	p.sum[k] += step
+	p.left -= float64(p.share[k]) * step
+	p.sum[k] += float32(step)
 }
 
 // bounds are the most that one effect, and the standard deviation of its kind,

@@ -23,8 +23,7 @@ type Cost struct {
 	Ideal      float64 // every operation at the datasheet's rates, one after the other
 	Stated     float64 // with the runtime's stated utilisation and overhead: the first estimate
 
-	Parts    [NumParts]float64 // what Stated is made of
-	Parallel bool              // the host runs ahead of the device
+	Parted // what Stated is made of
 
 	ops.Totals
 	Peak      float64 // FLOP/s of the matrix units, as used
@@ -45,13 +44,19 @@ const (
 	linkLatency = 8e-6 // s of one all-reduce among devices of one server
 )
 
+// Parted is a time in parts.
+type Parted struct {
+	Parts    [NumParts]float64 // s
+	Parallel bool              // the host runs ahead of the device
+}
+
 // Factors scale the logarithms of a cost's parts.
 type Factors [NumParts]float64
 
 // Time is the step's time when each part takes exp(u) times as long as stated.
 // Work on a device adds up. A host that runs ahead hides behind it, all but
 // where both are alike: sqrt(device^2 + host^2). The time grows with each part.
-func (c *Cost) Time(u *Factors) float64 {
+func (c *Parted) Time(u *Factors) float64 {
 	device := 0.0
 	for k := range partHost {
 		device += c.Parts[k] * math.Exp(u[k])
@@ -64,22 +69,32 @@ func (c *Cost) Time(u *Factors) float64 {
 }
 
 // Sensitivity is d ln Time / d u: each part's share of the time. They sum to 1.
-func (c *Cost) Sensitivity(u *Factors) (s Factors) {
+func (c *Parted) Sensitivity(u *Factors) Factors {
+	_, s := c.Linear(u)
+	return s
+}
+
+// Linear is Time, and Sensitivity at it.
+func (c *Parted) Linear(u *Factors) (time float64, s Factors) {
 	device := 0.0
 	for k := range partHost {
-		s[k] = c.Parts[k] * math.Exp(u[k])
-		device += s[k]
+		if c.Parts[k] > 0 {
+			s[k] = c.Parts[k] * math.Exp(u[k])
+			device += s[k]
+		}
 	}
 	host := c.Parts[partHost] * math.Exp(u[partHost])
-	onDevice := device / math.Max(device+host, 1e-300)
+	time = device + host
+	onDevice := device / max(time, 1e-300)
 	if c.Parallel {
-		onDevice = device * device / math.Max(device*device+host*host, 1e-300)
+		square := device*device + host*host
+		time, onDevice = math.Sqrt(square), device*device/max(square, 1e-300)
 	}
 	for k := range partHost {
-		s[k] *= onDevice / math.Max(device, 1e-300)
+		s[k] *= onDevice / max(device, 1e-300)
 	}
 	s[partHost] = 1 - onDevice
-	return s
+	return time, s
 }
 
 // rates of a workload's device and runtime.
@@ -113,7 +128,7 @@ func ratesOf(w perf.Workload, rt *Runtime, pk Peak) rates {
 // costOf adds up the operations of one step.
 func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 	r := ratesOf(w, rt, pk)
-	c := Cost{Peak: r.peak, Bandwidth: r.bandwidth, Parallel: !host(w.Hardware)}
+	c := Cost{Peak: r.peak, Bandwidth: r.bandwidth, Parted: Parted{Parallel: !host(w.Hardware)}}
 	for i := range list {
 		o := &list[i]
 		peak, eff, passes, launches := r.peak, rt.Compute, 1.0, o.Launches

@@ -73,14 +73,19 @@ func Fold(stem string, folds int) int { return int(hash("fold", stem) >> 8 % uin
 
 // Trees is f of an input, by the trees that have not seen the design.
 func (l *Learned) Trees(in *Input, stem string) float64 {
-	return l.Folds[Fold(stem, len(l.Folds))].Predict(in.X)
+	r := boost.RowOf(in.X)
+	return l.trees(&r, stem)
+}
+
+func (l *Learned) trees(r *boost.Row, stem string) float64 {
+	return l.Folds[Fold(stem, len(l.Folds))].At(r)
 }
 
 // consensus is f of an input whose design no trees have seen: the mean of all.
-func (l *Learned) consensus(in *Input) float64 {
+func (l *Learned) consensus(r *boost.Row) float64 {
 	sum := 0.0
 	for _, m := range l.Folds {
-		sum += m.Predict(in.X)
+		sum += m.At(r)
 	}
 	return sum / float64(len(l.Folds))
 }
@@ -98,15 +103,16 @@ type opinion struct {
 // Opinion of ln(time) and its variance.
 func (l *Learned) Opinion(in *Input, stem string) (ln, variance float64) {
 	o := l.corrected(in, nil)
-	return o.ln + l.shape(in, stem, o.state), o.variance
+	r := boost.RowOf(in.X)
+	return o.ln + l.shape(&r, stem, o.state), o.variance
 }
 
 // shape is f of an input, by the trees that may be asked.
-func (l *Learned) shape(in *Input, stem string, s State) float64 {
+func (l *Learned) shape(r *boost.Row, stem string, s State) float64 {
 	if s == NewModel || s == NewBoth {
-		return l.consensus(in)
+		return l.consensus(r)
 	}
-	return l.Trees(in, stem)
+	return l.trees(r, stem)
 }
 
 // corrected is the stated time with the effects' corrections, without f; where
@@ -143,7 +149,7 @@ func (l *Learned) corrected(in *Input, changed func(t int, g uint64) (Effect, bo
 // Bounded keeps the factors within what any effect may do.
 func (u Factors) Bounded() Factors {
 	for k := range u {
-		u[k] = math.Max(-maxFactor, math.Min(maxFactor, u[k]))
+		u[k] = max(-maxFactor, min(maxFactor, u[k]))
 	}
 	return u
 }
@@ -181,19 +187,26 @@ func (l *Learned) State(in *Input) State {
 	return NewBoth
 }
 
-// ScaleInput is what Scale predicts from.
+// ScaleInput is what Scale predicts from: the features, the state of knowledge,
+// and the logarithm of the effects' standard deviation.
 func ScaleInput(in *Input, s State, variance float64) []float64 {
 	x := make([]float64, 0, len(in.X)+scaleInputs)
 	return append(append(x, in.X...), float64(s), math.Log(variance)/2)
 }
 
+// rowOf is ScaleInput as trees read it. Those of f ask for no more than the
+// features that it begins with.
+func rowOf(in *Input, s State, variance float64) boost.Row {
+	return boost.RowOf(in.X, float64(s), math.Log(variance)/2)
+}
+
 // interval is how far ln(time) may lie below and above its estimate, with 90 %
-// confidence.
-func (l *Learned) interval(in *Input, s State, variance float64) (low, high float64) {
+// confidence, given the rowOf the input.
+func (l *Learned) interval(r *boost.Row, in *Input, s State) (low, high float64) {
 	if l.Scale == nil {
 		return uncertain, uncertain
 	}
-	scale := math.Exp(l.Scale.Predict(ScaleInput(in, s, variance)))
+	scale := math.Exp(l.Scale.At(r))
 	if _, ok := l.Effects[in.Groups[groupSoftware]]; !ok {
 		scale *= strange
 	}

@@ -47,8 +47,9 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 		o.ln += ln - plain
 		o.low, o.high = 1.645*sigma, 1.645*sigma
 	} else {
-		o.ln += l.shape(in, stem, o.state)
-		o.low, o.high = l.interval(in, o.state, before)
+		r := rowOf(in, o.state, before)
+		o.ln += l.shape(&r, stem, o.state)
+		o.low, o.high = l.interval(&r, in, o.state)
 	}
 	if o.variance < before {
 		shrink := math.Max(0.6, math.Sqrt(math.Max(o.variance, 0)/before))

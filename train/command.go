@@ -175,7 +175,7 @@ func operationScores(dir string, progress func(stage string, done, total int)) (
 	if err != nil {
 		return nil, err
 	}
-	return JudgeOperations(rows, stage(progress, "operations"))
+	return JudgeOperations(rows, progress)
 }
 
 func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int, stderr io.Writer) ([]Result, []string, error) {

@@ -15,17 +15,34 @@ const (
 // effects is the state of a fit of crossed random effects.
 type effects struct {
 	pts      []Point
-	of       [][groupKinds]int32 // group of each point, by kind
-	index    [groupKinds]map[uint64]int
-	mean     [groupKinds][coefficients][]float64
-	variance [groupKinds][coefficients][]float64
-	tau      [groupKinds][coefficients]float64
-	residual []float64 // ln(time) less that of the stated time and the trees
-	left     []float64 // less the effects, too
-	weight   []float64
-	share    [][coefficients]float64 // d ln(time) / d coefficient
+	kinds    [groupKinds]kind
+	points   []pointState
+	parts    []predictor.Parted // of each point's stated time
+	residual []float64          // ln(time), less that of the trees once there are any
 	sigma    float64
 }
+
+// pointState is what sweeps read and write of a point: a line of a cache, which
+// is what they wait for.
+type pointState struct {
+	left   float64 // of ln(time), less the effects' as they were linearised
+	weight float64
+	share  [coefficients]float32 // d ln(time) / d coefficient
+	sum    [coefficients]float32 // of its groups' effects
+}
+
+// kind is one kind of groups.
+type kind struct {
+	of      []int32 // per point: its group, numbered from 0
+	members []int32 // points, those of a group adjacent
+	from    []int32 // per group and one more: where its members begin
+	effects []effect
+	tau     [coefficients]float64
+	moves   []int // the coefficients that it has
+}
+
+// effect is what is believed of a group.
+type effect struct{ mean, variance [coefficients]float64 }
 
 // sweeps fits the effects of the kinds of groups in [0, kinds): Gauss-Newton
 // steps on the time's parts, each a Gauss-Seidel sweep over the ridge equations
@@ -36,11 +53,7 @@ func (e *effects) sweeps(n, kinds int) {
 	for range n {
 		e.reweigh()
 		for t := range kinds {
-			for k := range coefficients {
-				if k == predictor.Common || predictor.Sloped(t) {
-					e.sweep(t, k)
-				}
-			}
+			e.sweep(t)
 		}
 		e.relinearise()
 	}
@@ -50,113 +63,144 @@ func (e *effects) sweeps(n, kinds int) {
 func (e *effects) into(l *predictor.Learned) {
 	l.Noise = e.sigma
 	l.Effects = map[uint64]predictor.Effect{}
-	for t := range groupKinds {
+	for t := range e.kinds {
+		kind := &e.kinds[t]
 		for k := range coefficients {
-			l.Tau[t][k] = float32(e.tau[t][k])
+			l.Tau[t][k] = float32(kind.tau[k])
 		}
-		for g, j := range e.index[t] {
+		for j := range kind.effects {
 			var x predictor.Effect
 			for k := range coefficients {
-				if e.tau[t][k] > 0 {
-					x.Mean[k], x.Variance[k] = float32(e.mean[t][k][j]), float32(e.variance[t][k][j])
-				}
+				x.Mean[k], x.Variance[k] = float32(kind.effects[j].mean[k]), float32(kind.effects[j].variance[k])
 			}
-			l.Effects[g] = x
+			l.Effects[e.pts[kind.members[kind.from[j]]].In.Groups[t]] = x
 		}
 	}
 }
 
-func newEffects(pts []Point, residual []float64) *effects {
-	n := len(pts)
-	e := &effects{pts: pts, residual: residual, left: slices.Clone(residual), of: make([][groupKinds]int32, n),
-		weight: make([]float64, n), share: make([][coefficients]float64, n), sigma: 0.2}
-	for t := range groupKinds {
-		e.index[t] = map[uint64]int{}
-		for i := range pts {
-			g := pts[i].In.Groups[t]
-			j, ok := e.index[t][g]
-			if !ok {
-				j = len(e.index[t])
-				e.index[t][g] = j
-			}
-			e.of[i][t] = int32(j)
-		}
-		for k := range coefficients {
-			if k == predictor.Common || predictor.Sloped(t) {
-				e.mean[t][k], e.variance[t][k] = make([]float64, len(e.index[t])), make([]float64, len(e.index[t]))
-				e.tau[t][k] = 0.15
-			}
-		}
+func newEffects(s *study, pts []Point) *effects {
+	e := &effects{pts: pts, points: make([]pointState, len(pts)), parts: make([]predictor.Parted, len(pts)), residual: make([]float64, len(pts)), sigma: 0.2}
+	for i := range pts {
+		e.parts[i], e.residual[i] = pts[i].In.Cost.Parted, pts[i].Y
+	}
+	for t := range e.kinds {
+		e.kinds[t] = newKind(t, pts, s.groups[t])
 	}
 	e.relinearise()
 	return e
 }
 
+// newKind deals the points to their groups of kind t; groups names those of all
+// readings of the study.
+func newKind(t int, pts []Point, groups []int32) kind {
+	x := kind{of: make([]int32, len(pts)), members: make([]int32, len(pts))}
+	at := slices.Repeat([]int32{-1}, int(slices.Max(groups))+1)
+	var n []int32
+	for i := range pts {
+		g := groups[pts[i].row]
+		if at[g] < 0 {
+			at[g] = int32(len(n))
+			n = append(n, 0)
+		}
+		x.of[i] = at[g]
+		n[at[g]]++
+	}
+	x.from = make([]int32, len(n)+1)
+	for j := range n {
+		x.from[j+1] = x.from[j] + n[j]
+	}
+	next := slices.Clone(x.from)
+	for i, j := range x.of {
+		x.members[next[j]] = int32(i)
+		next[j]++
+	}
+	x.effects = make([]effect, len(n))
+	for k := range coefficients {
+		if k == predictor.Common || predictor.Sloped(t) {
+			x.moves = append(x.moves, k)
+			x.tau[k] = 0.15
+		}
+	}
+	return x
+}
+
 // relinearise computes the time's shares, and what the effects leave, at the
 // present effects.
 func (e *effects) relinearise() {
-	for i := range e.pts {
-		u, common := e.factors(i)
-		c := &e.pts[i].In.Cost
-		s := c.Sensitivity(&u)
-		copy(e.share[i][:], s[:])
-		e.share[i][predictor.Common] = 1
-		e.left[i] = e.residual[i] - common - math.Log(c.Time(&u)/c.Stated)
+	for i := range e.points {
+		p := &e.points[i]
+		u := p.factors()
+		time, s := e.parts[i].Linear(&u)
+		for k := range s {
+			p.share[k] = float32(s[k])
+		}
+		p.share[predictor.Common] = 1
+		p.left = e.residual[i] - float64(p.sum[predictor.Common]) - math.Log(time)
 	}
 }
 
-// factors is the sum of a point's effects.
-func (e *effects) factors(i int) (u predictor.Factors, common float64) {
-	for t := range groupKinds {
-		j := e.of[i][t]
-		common += e.mean[t][predictor.Common][j]
-		if predictor.Sloped(t) {
-			for k := range predictor.NumParts {
-				u[k] += e.mean[t][k][j]
-			}
-		}
+// factors on the parts of a point's time.
+func (p *pointState) factors() (u predictor.Factors) {
+	for k := range u {
+		u[k] = float64(p.sum[k])
 	}
-	return u.Bounded(), common
+	return u.Bounded()
 }
 
 func (e *effects) reweigh() {
-	abs := make([]float64, len(e.left))
-	for i, r := range e.left {
-		abs[i] = math.Abs(r)
+	abs := make([]float64, len(e.points))
+	for i := range e.points {
+		abs[i] = math.Abs(e.points[i].left)
 	}
 	e.sigma = math.Max(0.02, 1.48*med(abs))
-	for i := range e.pts {
-		e.weight[i] = e.pts[i].Weight * math.Min(1, 1.5*e.sigma/math.Max(abs[i], 1e-9))
+	for i := range e.points {
+		e.points[i].weight = e.pts[i].Weight * math.Min(1, 1.5*e.sigma/math.Max(abs[i], 1e-9))
 	}
 }
 
-// sweep re-estimates one coefficient of one kind of groups, and the variance
-// of that kind.
-func (e *effects) sweep(t, k int) {
-	mean, variance := e.mean[t][k], e.variance[t][k]
-	n := len(mean)
-	sum, weight := make([]float64, n), make([]float64, n)
-	for i := range e.pts {
-		j, z := e.of[i][t], e.share[i][k]
-		w := e.weight[i] * z
-		sum[j] += w * (e.left[i] + z*mean[j])
-		weight[j] += w * z
-	}
+// sweep re-estimates the effects of one kind of groups, a group's coefficients
+// one after the other, and their variances. No point is in two groups of a kind,
+// so groups can be visited in any order.
+func (e *effects) sweep(t int) {
+	x := &e.kinds[t]
 	s2 := e.sigma * e.sigma
-	lambda := s2 / (e.tau[t][k] * e.tau[t][k])
-	tau := 0.0
-	step := make([]float64, n)
-	most, spread := bounds(t, k)
-	for j := range n {
-		next := math.Max(-most, math.Min(most, sum[j]/(weight[j]+lambda)))
-		step[j], mean[j] = next-mean[j], next
-		variance[j] = s2 / (weight[j] + lambda)
-		tau += next*next + variance[j]
+	var lambda, tau, most, spread [coefficients]float64
+	for _, k := range x.moves {
+		lambda[k] = s2 / (x.tau[k] * x.tau[k])
+		most[k], spread[k] = bounds(t, k)
 	}
-	for i := range e.pts {
-		e.left[i] -= e.share[i][k] * step[e.of[i][t]]
+	for j := range x.effects {
+		members, f := x.members[x.from[j]:x.from[j+1]], &x.effects[j]
+		last, step := predictor.Common, 0.0 // what was changed before, which points are still to be told
+		for _, k := range x.moves {
+			sum, weight := 0.0, 0.0
+			for _, i := range members {
+				p := &e.points[i]
+				p.move(last, step)
+				share := float64(p.share[k])
+				w := p.weight * share
+				sum += w * p.left
+				weight += w * share
+			}
+			next := (sum + weight*f.mean[k]) / (weight + lambda[k])
+			next = max(-most[k], min(most[k], next))
+			last, step = k, next-f.mean[k]
+			f.mean[k], f.variance[k] = next, s2/(weight+lambda[k])
+			tau[k] += next*next + f.variance[k]
+		}
+		for _, i := range members {
+			e.points[i].move(last, step)
+		}
 	}
-	e.tau[t][k] = math.Max(0.005, math.Min(spread, math.Sqrt(tau/float64(n))))
+	for _, k := range x.moves {
+		x.tau[k] = max(0.005, min(spread[k], math.Sqrt(tau[k]/float64(len(x.effects)))))
+	}
+}
+
+// move takes a step of one coefficient.
+func (p *pointState) move(k int, step float64) {
+	p.left -= float64(p.share[k]) * step
+	p.sum[k] += float32(step)
 }
 
 // bounds are the most that one effect, and the standard deviation of its kind,
@@ -177,17 +221,15 @@ func bounds(t, k int) (most, spread float64) {
 // ofDevice is what the effects of a point's device do to the logarithm of its
 // time.
 func (e *effects) ofDevice(i int) float64 {
-	with, _ := e.factors(i)
-	without, sum := with, 0.0
+	with, sum := e.points[i].factors(), 0.0
+	without := with
 	for t := predictor.DeviceGroup; t <= predictor.LastDeviceGroup; t++ {
-		j := e.of[i][t]
-		sum += e.mean[t][predictor.Common][j]
-		if predictor.Sloped(t) {
-			for k := range predictor.NumParts {
-				without[k] -= e.mean[t][k][j]
-			}
+		x := &e.kinds[t]
+		mean := &x.effects[x.of[i]].mean
+		sum += mean[predictor.Common]
+		for k := range without {
+			without[k] -= mean[k] // 0 where the kind has none
 		}
 	}
-	c := &e.pts[i].In.Cost
-	return sum + math.Log(c.Time(&with)/c.Time(&without))
+	return sum + math.Log(e.parts[i].Time(&with)/e.parts[i].Time(&without))
 }

@@ -3,7 +3,6 @@ package train
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -35,22 +34,25 @@ type OperationScore struct {
 // carry it, fits the utilisation on the others, and predicts its rows: kernels
 // alone, or as a single call shows them where they were timed so. progress may
 // be nil.
-func JudgeOperations(rows []kernel.Row, progress func(done, total int)) ([]OperationScore, error) {
+func JudgeOperations(rows []kernel.Row, progress func(stage string, done, total int)) ([]OperationScore, error) {
 	held := byDesign(rows)
-	scores, failed := make([][]OperationScore, len(held)), make([]error, len(held))
-	concurrently(len(held), func(i int) {
-		chip := held[i][0][0].Device
-		others := slices.DeleteFunc(slices.Clone(rows), func(r kernel.Row) bool { return kernel.SameDesign(r.Device, chip) })
-		m, err := kernel.Fit(others, nil)
-		if err != nil {
-			failed[i] = fmt.Errorf("without %s: %w", chip.Name, err)
-			return
+	scores, fits := make([][]OperationScore, len(held)), make([]func() error, len(held))
+	for i, devices := range held {
+		fits[i] = func() error {
+			chip := devices[0][0].Device
+			others := slices.DeleteFunc(slices.Clone(rows), func(r kernel.Row) bool { return kernel.SameDesign(r.Device, chip) })
+			m, err := kernel.Fit(others, nil)
+			if err != nil {
+				return fmt.Errorf("without %s: %w", chip.Name, err)
+			}
+			for _, device := range devices {
+				scores[i] = append(scores[i], scoreOperations(m, device)...)
+			}
+			return nil
 		}
-		for _, device := range held[i] {
-			scores[i] = append(scores[i], scoreOperations(m, device)...)
-		}
-	}, progress)
-	return slices.Concat(scores...), errors.Join(failed...)
+	}
+	err := inTurn(fits, progress)
+	return slices.Concat(scores...), err
 }
 
 // byDesign groups rows by device, and devices by the design of their chip, both

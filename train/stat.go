@@ -24,13 +24,41 @@ func quantile(xs []float64, q float64) float64 {
 		return 0
 	}
 	s := slices.Clone(xs)
-	slices.Sort(s)
 	at := q * float64(len(s)-1)
 	i := int(at)
+	order(s, i)
 	if i+1 >= len(s) {
-		return s[len(s)-1]
+		return s[i]
 	}
-	return s[i] + (at-float64(i))*(s[i+1]-s[i])
+	return s[i] + (at-float64(i))*(slices.Min(s[i+1:])-s[i])
+}
+
+// order puts the i-th of xs in its place, what is less before it and what is
+// more behind it (Hoare's selection).
+func order(xs []float64, i int) {
+	for lo, hi := 0, len(xs)-1; lo < hi; {
+		pivot, l, r := xs[lo+(hi-lo)/2], lo, hi
+		for l <= r {
+			for xs[l] < pivot {
+				l++
+			}
+			for xs[r] > pivot {
+				r--
+			}
+			if l <= r {
+				xs[l], xs[r] = xs[r], xs[l]
+				l, r = l+1, r-1
+			}
+		}
+		switch { // between r and l all are the pivot
+		case i <= r:
+			hi = r
+		case i >= l:
+			lo = l
+		default:
+			return
+		}
+	}
 }
 
 // weightedQuantile is the least x below or at which a share q of the weight

@@ -3,11 +3,13 @@ package train
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/perf"
@@ -63,67 +65,91 @@ func (c *Corpus) LoadTables(ctx context.Context, dir string, cat *catalog.Catalo
 	return err
 }
 
-// Train fits an artefact. The same corpus and options give the same bytes.
+// Train fits an artefact. The same corpus and options give the same bytes,
+// however many cores there are: what is fitted side by side does not depend on
+// what is fitted beside it.
 func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
-	screened := screen(c.Cases)
-	pts := Points(screened)
-	if len(pts) < 20 {
-		return nil, fmt.Errorf("%d usable measurements: at least 20 are needed", len(pts))
-	}
-	l, err := FitLearned(pts, o)
+	s, err := newStudy(c.Cases)
 	if err != nil {
 		return nil, err
 	}
+	pts := s.pointsOf(s.every())
+	if len(pts) < 20 {
+		return nil, fmt.Errorf("%d usable measurements: at least 20 are needed", len(pts))
+	}
+	a := &predictor.Artefact{Provenance: provenance(c.Cases)}
+	fits := []func() error{func() (err error) { // those that take longest first
+		a.Learned, err = s.fit(pts, o)
+		return err
+	}}
+	if !o.NoExperts {
+		fits = append(fits, func() error { return fitServing(a, s.cases, c.Kernels) }, func() error { return fitKernel(a, c.Operations) })
+	}
+	var judged [][]held
 	if o.Calibrate {
-		if err := calibrate(l, screened, o); err != nil {
+		hs, err := holdouts(s.cases, o)
+		if err != nil {
+			return nil, err
+		}
+		judged = make([][]held, len(hs))
+		for i, h := range hs {
+			fits = append(fits, func() (err error) {
+				judged[i], err = s.errorsOf(h, o)
+				return err
+			})
+		}
+	}
+	if err := inTurn(fits, o.Progress); err != nil {
+		return nil, err
+	}
+	if o.Calibrate {
+		if err := fitInterval(a.Learned, slices.Concat(judged...)); err != nil {
 			return nil, err
 		}
 	}
-	prune(l, pts)
-	a := &predictor.Artefact{Learned: l, Provenance: provenance(c.Cases)}
-	if rows := ServingRows(screened); len(rows) > 0 && !o.NoExperts {
-		m, err := serving.Fit(rows, c.Kernels, serving.Options{Progress: stage(o.Progress, "serving")})
-		if err != nil {
-			return nil, fmt.Errorf("serving: %w", err)
-		}
-		a.Serving = m.Encode()
-	}
-	if len(c.Operations) > 0 && !o.NoExperts {
-		m, err := kernel.Fit(c.Operations, stage(o.Progress, "operations"))
-		if err != nil {
-			return nil, fmt.Errorf("operations: %w", err)
-		}
-		a.Kernel = m.Encode()
-	}
+	prune(a.Learned, pts)
 	return a, nil
 }
 
-// stage is the progress of one stage; nil where nobody asks.
-func stage(progress func(stage string, done, total int), name string) func(done, total int) {
-	if progress == nil {
-		return nil
-	}
-	return func(done, total int) { progress(name, done, total) }
+// inTurn does the fits side by side, and reports how many are done.
+func inTurn(fits []func() error, progress func(stage string, done, total int)) error {
+	failed := make([]error, len(fits))
+	var mu sync.Mutex
+	done := 0
+	sideBySide(len(fits), func(i int) {
+		failed[i] = fits[i]()
+		mu.Lock()
+		defer mu.Unlock()
+		if done++; progress != nil {
+			progress("fits", done, len(fits))
+		}
+	})
+	return errors.Join(failed...)
 }
 
-// screen leaves out what cannot be true: steps at less than half the
-// attainable bound, where a fact or the row is wrong.
-func screen(cases []Case) []Case {
-	out := make([]Case, 0, len(cases))
-	for _, k := range cases {
-		if k.Reason != "" {
-			continue
-		}
-		ok := true
-		for _, v := range primary(k.Views) {
-			in, err := predictor.InputOf(k.W, v.Of, k.Manner)
-			ok = ok && err == nil && v.Latent(v.Actual) > 0.5*in.Cost.Attainable
-		}
-		if ok {
-			out = append(out, k)
-		}
+func fitServing(a *predictor.Artefact, cases []Case, kernels []serving.KernelRow) error {
+	rows := ServingRows(cases)
+	if len(rows) == 0 {
+		return nil
 	}
-	return out
+	m, err := serving.Fit(rows, kernels, serving.Options{})
+	if err != nil {
+		return fmt.Errorf("serving: %w", err)
+	}
+	a.Serving = m.Encode()
+	return nil
+}
+
+func fitKernel(a *predictor.Artefact, rows []kernel.Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	m, err := kernel.Fit(rows, nil)
+	if err != nil {
+		return fmt.Errorf("operations: %w", err)
+	}
+	a.Kernel = m.Encode()
+	return nil
 }
 
 // prune drops effects that say next to nothing, and those of cells that a

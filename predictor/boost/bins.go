@@ -1,6 +1,7 @@
 package boost
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sort"
@@ -10,8 +11,11 @@ import (
 // missing is the bin of NaN; values take bins 1 to len(cuts)+1.
 const missing = 0
 
-// table is the training set, each feature replaced by the number of its bin.
-type table struct {
+// Matrix is rows of features, each value replaced by the number of its bin: what
+// trees are grown on. Made once, it serves any number of fits to any of its
+// rows; it is immutable and safe for concurrent use.
+type Matrix struct {
+	rows int
 	bins [][]uint8   // per feature, per row
 	cuts [][]float32 // per feature, ascending: bin b holds cuts[b-2] < x <= cuts[b-1]
 }
@@ -19,26 +23,53 @@ type table struct {
 // maxSorted bounds the values that a feature's quantiles are taken from.
 const maxSorted = 200_000
 
-func newTable(x [][]float64, bins, threads int) *table {
-	features := len(x[0])
-	t := &table{bins: make([][]uint8, features), cuts: make([][]float32, features)}
-	parallel(features, threads, func(f int) {
-		t.cuts[f] = cutsOf(x, f, bins)
+// maxFeatures keeps a node's feature in a byte.
+const maxFeatures = 255
+
+// NewMatrix bins the rows of x, NaN standing for missing, in at most so many
+// bins (255) for each feature. It reports rows that make no sense.
+func NewMatrix(x [][]float64, bins, threads int) (*Matrix, error) {
+	if len(x) == 0 || len(x[0]) == 0 || len(x[0]) > maxFeatures || len(x) > math.MaxInt32 {
+		return nil, fmt.Errorf("boost: no rows, no features, or too many")
+	}
+	if bins < 2 || bins > 255 {
+		return nil, fmt.Errorf("boost: Bins must be in [2, 255]")
+	}
+	if err := checkRows(x, len(x[0])); err != nil {
+		return nil, err
+	}
+	m := &Matrix{rows: len(x), bins: make([][]uint8, len(x[0])), cuts: make([][]float32, len(x[0]))}
+	parallel(len(m.bins), threads, func(f int) {
+		m.cuts[f] = cutsOf(x, f, bins)
 		col := make([]uint8, len(x))
 		for i, row := range x {
-			col[i] = binOf(row[f], t.cuts[f])
+			col[i] = binOf(row[f], m.cuts[f])
 		}
-		t.bins[f] = col
+		m.bins[f] = col
 	})
-	return t
+	return m, nil
 }
+
+// Rows is the number of rows.
+func (m *Matrix) Rows() int { return m.rows }
+
+// Features is the number of features of a row.
+func (m *Matrix) Features() int { return len(m.bins) }
 
 // binOf agrees with Model.Predict: both compare with the same float32.
 func binOf(v float64, cuts []float32) uint8 {
 	if math.IsNaN(v) {
 		return missing
 	}
-	return uint8(1 + sort.Search(len(cuts), func(i int) bool { return v <= float64(cuts[i]) }))
+	lo, hi := 0, len(cuts) // the first cut that v does not pass is in [lo, hi]
+	for lo < hi {
+		if mid := (lo + hi) / 2; v <= float64(cuts[mid]) {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return uint8(1 + lo)
 }
 
 // cutsOf places at most bins-2 thresholds: between all distinct values when

@@ -14,92 +14,132 @@ import "math"
 type Model struct {
 	base     float64
 	features int
-	trees    []tree
+	roots    []int32   // where each tree begins in nodes
 	nodes    []node    // every tree in breadth-first order
+	depth    int       // splits from root to leaf, of the deepest tree
 	gain     []float64 // per feature: loss reduction of its splits, summing to 1
 }
 
-// tree is where a tree begins in Model.nodes, and its depth in splits.
-type tree struct{ root, depth int32 }
-
-// node is a split: child takes x <= threshold, child+1 the rest. A leaf is a
-// split that every x passes back to itself: its threshold is infinite and it
-// is its own child. Walking a tree then takes its depth in steps for every x,
-// and the processor need not guess where a walk ends.
+// node is a split: x <= value goes jump nodes on, the rest one further. A leaf is
+// a split that every x passes back to itself: its feature is one that no number
+// is more than, and it jumps nowhere. Walking a tree then takes the same number
+// of steps for every x, and the processor need not guess where a walk ends.
 type node struct {
-	threshold    float32
-	value        float32 // what a leaf contributes
-	child        int32
-	feature      int16
+	value        float32 // the threshold; what a leaf contributes
+	jump         uint16
+	feature      uint8
 	missingRight bool // where NaN goes
 }
 
-func leaf(at int32, value float32) node {
-	return node{threshold: float32(math.Inf(1)), value: value, child: at}
-}
+func leaf(value float32) node { return node{value: value, feature: leafFeature} }
+
+func (n node) leaf() bool { return n.jump == 0 }
+
+// leafFeature is where every Row holds NaN.
+const leafFeature = maxFeatures
 
 // Features is the length of the vectors that Predict takes.
 func (m *Model) Features() int { return m.features }
 
 // Trees is the number of trees.
-func (m *Model) Trees() int { return len(m.trees) }
+func (m *Model) Trees() int { return len(m.roots) }
 
 // Importance is each feature's share of the reduction in loss that all splits
 // achieved while fitting. The shares sum to 1, or are all 0 for a model
 // without splits.
 func (m *Model) Importance() []float64 { return append([]float64(nil), m.gain...) }
 
+// Row is a vector of features as trees read it: rounded up to float32, which
+// compares with thresholds of that type as the float64 did. One Row serves any
+// number of models.
+type Row struct {
+	x       [maxFeatures + 1]float32
+	missing bool // some of x
+}
+
+// RowOf prepares x, in which NaN means missing, with more behind it.
+func RowOf(x []float64, more ...float64) (r Row) {
+	n := r.fill(0, x)
+	r.fill(n, more)
+	r.x[leafFeature] = float32(math.NaN())
+	return r
+}
+
+// fill rounds xs up from place i on, and returns the place behind them.
+func (r *Row) fill(i int, xs []float64) int {
+	to := r.x[i:leafFeature]
+	for j, v := range xs {
+		f := float32(v)
+		if float64(f) < v {
+			f = math.Nextafter32(f, float32(math.Inf(1)))
+		}
+		to[j] = f
+		r.missing = r.missing || v != v
+	}
+	return i + len(xs)
+}
+
 // Predict evaluates the model at x, which must have Features elements; NaN
 // means missing. It does not allocate.
 func (m *Model) Predict(x []float64) float64 {
-	for _, v := range x {
-		if math.IsNaN(v) {
-			return m.predictMissing(x)
-		}
+	r := RowOf(x)
+	return m.At(&r)
+}
+
+// At is Predict of a prepared vector.
+func (m *Model) At(r *Row) float64 {
+	if r.missing {
+		return m.atMissing(r)
 	}
-	// Four trees at a time, in the order of the trees: the walks do not depend
+	// Eight trees at a time, in the order of the trees: the walks do not depend
 	// on each other, so their memory accesses overlap.
-	sum, nodes, trees := m.base, m.nodes, m.trees
-	for ; len(trees) >= 4; trees = trees[4:] {
-		a, b, c, d := trees[0].root, trees[1].root, trees[2].root, trees[3].root
-		for range max(trees[0].depth, trees[1].depth, trees[2].depth, trees[3].depth) {
-			a, b, c, d = nodes[a].next(x), nodes[b].next(x), nodes[c].next(x), nodes[d].next(x)
+	sum, nodes, roots, x := m.base, m.nodes, m.roots, &r.x
+	for ; len(roots) >= 8; roots = roots[8:] {
+		a, b, c, d := int(roots[0]), int(roots[1]), int(roots[2]), int(roots[3])
+		e, f, g, h := int(roots[4]), int(roots[5]), int(roots[6]), int(roots[7])
+		for range m.depth {
+			a += nodes[a].next(x)
+			b += nodes[b].next(x)
+			c += nodes[c].next(x)
+			d += nodes[d].next(x)
+			e += nodes[e].next(x)
+			f += nodes[f].next(x)
+			g += nodes[g].next(x)
+			h += nodes[h].next(x)
 		}
-		sum += float64(nodes[a].value)
-		sum += float64(nodes[b].value)
-		sum += float64(nodes[c].value)
-		sum += float64(nodes[d].value)
+		for _, at := range [...]int{a, b, c, d, e, f, g, h} {
+			sum += float64(nodes[at].value)
+		}
 	}
-	for _, t := range trees {
-		a := t.root
-		for range t.depth {
-			a = nodes[a].next(x)
+	for _, root := range roots {
+		at := int(root)
+		for range m.depth {
+			at += nodes[at].next(x)
 		}
-		sum += float64(nodes[a].value)
+		sum += float64(nodes[at].value)
 	}
 	return sum
 }
 
-// next is the node that x, which has no missing values, goes to.
-func (n *node) next(x []float64) int32 {
-	right := int32(0)
-	if x[n.feature] > float64(n.threshold) {
+// next is how far on the node lies that x, which has no missing values, goes to.
+func (n node) next(x *[maxFeatures + 1]float32) int {
+	right := 0
+	if x[n.feature] > n.value {
 		right = 1
 	}
-	return n.child + right
+	return int(n.jump) + right
 }
 
-// predictMissing is Predict for an x with missing values.
-func (m *Model) predictMissing(x []float64) float64 {
+// atMissing is At for a vector with missing values.
+func (m *Model) atMissing(r *Row) float64 {
 	sum := m.base
-	for _, t := range m.trees {
-		at := t.root
-		for range t.depth {
-			n := &m.nodes[at]
-			if n.missingRight && math.IsNaN(x[n.feature]) {
-				at = n.child + 1
+	for _, root := range m.roots {
+		at := int(root)
+		for n := m.nodes[at]; !n.leaf(); n = m.nodes[at] {
+			if v := r.x[n.feature]; v != v && n.missingRight {
+				at += int(n.jump) + 1
 			} else {
-				at = n.next(x)
+				at += n.next(&r.x)
 			}
 		}
 		sum += float64(m.nodes[at].value)

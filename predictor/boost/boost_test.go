@@ -2,8 +2,10 @@ package boost
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -202,6 +204,79 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
+// A matrix of more rows than are learned from gives what those rows alone give,
+// wherever every value has a bin of its own: rows that are left out have no say.
+func TestMatrixOfMoreRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(23, 23))
+	var all, some Data
+	var cluster, ofSome, rows []int32
+	for i := range 3000 {
+		x := []float64{float64(r.IntN(40)), float64(r.IntN(90)), float64(r.IntN(2)), float64(i % 7)}
+		if r.IntN(10) == 0 {
+			x[1] = math.NaN()
+		}
+		y, w := x[0]*x[2]+x[3]*x[3]+r.NormFloat64(), 0.5+r.Float64()
+		if r.IntN(3) == 0 { // left out, with a target and a weight that would tell
+			y, w = 1e6, 1e6
+		} else {
+			rows = append(rows, int32(i))
+			some.X, some.Y, some.W, ofSome = append(some.X, x), append(some.Y, y), append(some.W, w), append(ofSome, int32(i%7))
+		}
+		all.X, all.Y, all.W, cluster = append(all.X, x), append(all.Y, y), append(all.W, w), append(cluster, int32(i%7))
+	}
+	m, err := NewMatrix(all.X, 127, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, loss := range []Loss{Squared, Absolute, Huber} {
+		o := Options{Loss: loss, Trees: 30, MaxDepth: 5, Rows: .7, Columns: .8, L2: 1, Monotone: []int{1, 0, 0, 0},
+			Clustered: []bool{false, false, false, true}, MinClusters: 2, Bins: 127}
+		o.Cluster = cluster
+		a, err := m.Fit(rows, all.Y, all.W, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Cluster = ofSome
+		if b := fit(t, some, o); !bytes.Equal(a.Encode(), b.Encode()) {
+			t.Errorf("loss %d: another model", loss)
+		}
+	}
+}
+
+// Selection finds what sorting finds.
+func TestWeightedQuantile(t *testing.T) {
+	sorted := func(rs []residual, q float64) float64 {
+		rs = slices.Clone(rs)
+		slices.SortFunc(rs, func(a, b residual) int { return cmp.Compare(a.r, b.r) })
+		total, below := int64(0), int64(0)
+		for _, x := range rs {
+			total += x.w
+		}
+		for i, x := range rs {
+			if below += x.w; x.w == 0 || float64(below) < q*float64(total) {
+				continue
+			}
+			for _, next := range rs[i+1:] {
+				if next.w > 0 && float64(below) == q*float64(total) {
+					return x.r + (next.r-x.r)/2
+				}
+			}
+			return x.r
+		}
+		return 0
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		rs := make([]residual, rapid.IntRange(0, 60).Draw(t, "n"))
+		for i := range rs {
+			rs[i] = residual{float64(rapid.IntRange(-9, 9).Draw(t, "r")), rapid.Int64Range(0, 3).Draw(t, "w")}
+		}
+		q := rapid.SampledFrom([]float64{.05, .25, .5, .9}).Draw(t, "q")
+		if want, got := sorted(rs, q), weightedQuantile(rs, q); got != want {
+			t.Fatalf("quantile %v is %v, want %v", q, got, want)
+		}
+	})
+}
+
 func TestEarlyStopping(t *testing.T) {
 	train, valid := friedman(300, 10, 5, 0, 12), friedman(1000, 10, 0, 0, 13)
 	o := Options{Trees: 400, MinChildWeight: 1}
@@ -274,6 +349,7 @@ func TestFitRefuses(t *testing.T) {
 		"no weight":       func() (*Model, error) { return Fit(x, y, []float64{0, 0}, Options{}) },
 		"quantile":        func() (*Model, error) { return Fit(x, y, nil, Options{Loss: Quantile, Quantile: 1}) },
 		"bins":            func() (*Model, error) { return Fit(x, y, nil, Options{Bins: 256}) },
+		"too many":        func() (*Model, error) { return Fit([][]float64{make([]float64, 256)}, y[:1], nil, Options{}) },
 		"monotone":        func() (*Model, error) { return Fit(x, y, nil, Options{Monotone: []int{1, 1}}) },
 		"valid":           func() (*Model, error) { return Fit(x, y, nil, Options{Valid: &Data{}}) },
 	} {
@@ -281,6 +357,20 @@ func TestFitRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+// A rounded value lies on the side of every float32 that the value itself does.
+func TestRowsKeepTheirSide(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cut := rapid.Float32().Draw(t, "cut")
+		v := rapid.OneOf(rapid.Float64(), rapid.Custom(func(t *rapid.T) float64 { // next to it
+			up := rapid.SampledFrom([]float64{math.Inf(1), math.Inf(-1), float64(cut)}).Draw(t, "towards")
+			return math.Nextafter(float64(cut), up)
+		})).Draw(t, "v")
+		if r := RowOf([]float64{v}); r.x[0] <= cut != (v <= float64(cut)) {
+			t.Fatalf("%v became %v, on the other side of %v", v, r.x[0], cut)
+		}
+	})
 }
 
 func TestPredictDoesNotAllocate(t *testing.T) {

@@ -14,6 +14,7 @@ const format = 1
 const (
 	maxTrees = 1 << 20
 	maxNodes = 1 << 26
+	maxTree  = 2*maxLeaves - 1 // nodes of one tree
 )
 
 // Encode writes the model compactly: per split a varint (feature and where the
@@ -29,23 +30,23 @@ func (m *Model) Encode() []byte {
 		}
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(g)))
 	}
-	b = binary.AppendUvarint(b, uint64(len(m.trees)))
-	for i, t := range m.trees {
+	b = binary.AppendUvarint(b, uint64(len(m.roots)))
+	for i, root := range m.roots {
 		end := int32(len(m.nodes))
-		if i+1 < len(m.trees) {
-			end = m.trees[i+1].root
+		if i+1 < len(m.roots) {
+			end = m.roots[i+1]
 		}
-		b = binary.AppendUvarint(b, uint64(end-t.root))
-		for at, n := range m.nodes[t.root:end] {
-			code, value := uint64(0), n.value
-			if n.child != t.root+int32(at) {
-				code, value = 2*uint64(n.feature+1), n.threshold
+		b = binary.AppendUvarint(b, uint64(end-root))
+		for _, n := range m.nodes[root:end] {
+			code := uint64(0)
+			if !n.leaf() {
+				code = 2 * (uint64(n.feature) + 1)
 				if n.missingRight {
 					code++
 				}
 			}
 			b = binary.AppendUvarint(b, code)
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(value))
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(n.value))
 		}
 	}
 	return b
@@ -61,7 +62,7 @@ func Decode(b []byte) (*Model, error) {
 	if v := r.byte(); r.err == nil && v != format {
 		return nil, fmt.Errorf("boost: format %d, want %d", v, format)
 	}
-	m := &Model{features: r.count(math.MaxInt16, 4)}
+	m := &Model{features: r.count(maxFeatures, 4)}
 	m.base = math.Float64frombits(r.uint64())
 	m.gain = make([]float64, m.features)
 	for f := range m.gain {
@@ -89,12 +90,12 @@ func Decode(b []byte) (*Model, error) {
 // decodeTree appends one tree. Children come after their parents, in the order
 // of the parents, so positions need not be stored and no cycle can arise.
 func (m *Model) decodeTree(r *reader) {
-	n := r.count(maxNodes, 5)
+	n := r.count(maxTree, 5)
 	root := len(m.nodes)
 	if r.err == nil && (n == 0 || root+n > maxNodes) {
 		r.fail("a tree of %d nodes", n)
 	}
-	next, depth, level := 1, int32(0), 1 // level is where the nodes of this depth end
+	next, depth, level := 1, 0, 1 // level is where the nodes of this depth end
 	for i := 0; i < n && r.err == nil; i++ {
 		if i >= next {
 			r.fail("a node without a parent")
@@ -104,21 +105,20 @@ func (m *Model) decodeTree(r *reader) {
 		}
 		code, value := r.uvarint(), r.float()
 		if code == 0 {
-			m.nodes = append(m.nodes, leaf(int32(root+i), value))
+			m.nodes = append(m.nodes, leaf(value))
 			continue
 		}
 		if f := code/2 - 1; code == 1 || f >= uint64(m.features) {
 			r.fail("a split on feature %d of %d", int64(f), m.features)
 			return
 		}
-		m.nodes = append(m.nodes, node{threshold: value, child: int32(root + next),
-			feature: int16(code/2 - 1), missingRight: code%2 == 1})
+		m.nodes = append(m.nodes, node{value: value, jump: uint16(next - i), feature: uint8(code/2 - 1), missingRight: code%2 == 1})
 		next += 2
 	}
 	if r.err == nil && next != n {
 		r.fail("a tree of %d nodes that needs %d", n, next)
 	}
-	m.trees = append(m.trees, tree{int32(root), depth})
+	m.roots, m.depth = append(m.roots, int32(root)), max(m.depth, depth)
 }
 
 // reader consumes b and remembers the first error; after it everything reads 0.

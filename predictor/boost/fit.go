@@ -10,26 +10,42 @@ import (
 // Fit learns y from the rows of x. w are row weights (nil: all equal); only
 // their ratios matter. It reports rows or options that make no sense.
 func Fit(x [][]float64, y, w []float64, o Options) (*Model, error) {
-	if len(x) == 0 || len(x[0]) == 0 || len(x[0]) > math.MaxInt16 || len(x) > math.MaxInt32 {
-		return nil, fmt.Errorf("boost: no rows, no features, or too many")
+	if len(y) != len(x) {
+		return nil, fmt.Errorf("boost: %d rows but %d targets", len(x), len(y))
 	}
-	features := len(x[0])
-	o, err := o.withDefaults(features)
+	bins, threads := o.Bins, o.Threads
+	if bins == 0 {
+		bins = 255
+	}
+	m, err := NewMatrix(x, bins, max(1, threads))
 	if err != nil {
 		return nil, err
 	}
-	if err := (Data{x, y, w}).check(features); err != nil {
+	return m.Fit(everyRow(len(x)), y, w, o)
+}
+
+// Fit learns y from some of the matrix's rows. Targets, weights (nil: all equal)
+// and clusters are those of all rows of the matrix, whichever are learned from.
+func (m *Matrix) Fit(rows []int32, y, w []float64, o Options) (*Model, error) {
+	o, err := o.withDefaults(m.Features())
+	if err != nil {
+		return nil, err
+	}
+	if len(y) != m.rows {
+		return nil, fmt.Errorf("boost: %d rows but %d targets", m.rows, len(y))
+	}
+	if err := checkTargets(y, w, rows); err != nil {
 		return nil, err
 	}
 	if o.Valid != nil {
-		if err := o.Valid.check(features); err != nil {
+		if err := o.Valid.check(m.Features()); err != nil {
 			return nil, fmt.Errorf("validation rows: %w", err)
 		}
 	}
-	if o.Cluster != nil && (len(o.Cluster) != len(x) || slices.Min(o.Cluster) < 0) {
-		return nil, fmt.Errorf("boost: %d rows, but not as many clusters numbered from 0", len(x))
+	if o.Cluster != nil && (len(o.Cluster) != m.rows || slices.Min(o.Cluster) < 0) {
+		return nil, fmt.Errorf("boost: %d rows, but not as many clusters numbered from 0", m.rows)
 	}
-	b := newBooster(Data{x, y, w}, &o)
+	b := newBooster(m, rows, y, w, &o)
 	b.run()
 	return b.m, nil
 }
@@ -38,27 +54,32 @@ func Fit(x [][]float64, y, w []float64, o Options) (*Model, error) {
 type booster struct {
 	grower
 	m      *Model
-	y      []float64
-	pred   []float64 // per row
+	fitted []int32   // rows of the matrix that are learned from
+	y      []float64 // per row of the matrix, as all that follow
+	weight []int64   // in steps
+	pred   []float64
+	grad   []float64 // weight x gradient, in steps x units of y; of the fitted
 	valid  []float64 // prediction per row of o.Valid
 	random *rand.Rand
 	rs     []residual
 	gain   []float64
 }
 
-func newBooster(d Data, o *Options) *booster {
-	n, features := len(d.X), len(d.X[0])
+func newBooster(m *Matrix, rows []int32, y, w []float64, o *Options) *booster {
+	n, features := len(rows), m.Features()
 	b := &booster{
 		grower: grower{
-			table: newTable(d.X, o.Bins, o.Threads), o: o,
-			grad: make([]float64, n), weight: make([]float64, n),
-			rows: make([]int32, 0, n), spare: make([]int32, n),
-			g: make([]float64, n), w: make([]float64, n),
+			Matrix: m, o: o,
+			sums: make([]int64, m.rows), counted: make([]int64, n),
+			rows: newDivision(n), rest: newDivision(n),
 			best: make([]split, features),
 		},
 		m:      &Model{features: features},
-		y:      d.Y,
-		pred:   make([]float64, n),
+		fitted: rows,
+		y:      y,
+		weight: make([]int64, m.rows),
+		pred:   make([]float64, m.rows),
+		grad:   make([]float64, n),
 		random: rand.New(rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15)),
 		rs:     make([]residual, n),
 		gain:   make([]float64, features),
@@ -66,17 +87,13 @@ func newBooster(d Data, o *Options) *booster {
 	if o.Cluster != nil {
 		b.seen = make([]int32, int(slices.Max(o.Cluster))+1)
 	}
-	total := 0.0
-	for i := range n {
-		total += d.weight(i)
-	}
-	for i := range n {
-		b.weight[i] = d.weight(i) * float64(n) / total
-		b.rs[i] = residual{d.Y[i], b.weight[i]}
+	b.weigh(w)
+	for i, r := range rows {
+		b.rs[i] = residual{y[r], b.weight[r]}
 	}
 	b.m.base = o.centre(b.rs)
-	for i := range b.pred {
-		b.pred[i] = b.m.base
+	for _, r := range rows {
+		b.pred[r] = b.m.base
 	}
 	if o.Valid != nil {
 		b.valid = make([]float64, len(o.Valid.X))
@@ -85,6 +102,18 @@ func newBooster(d Data, o *Options) *booster {
 		}
 	}
 	return b
+}
+
+// weigh turns weights into steps. Their unit makes the average weight 1.
+func (b *booster) weigh(w []float64) {
+	total, d := 0.0, Data{W: w}
+	for _, r := range b.fitted {
+		total += d.weight(int(r))
+	}
+	for _, r := range b.fitted {
+		b.weight[r] = int64(math.RoundToEven(d.weight(int(r)) / total * steps))
+	}
+	b.unit.w = float64(len(b.fitted)) / steps
 }
 
 // run adds trees until there are enough or validation says stop, and keeps
@@ -111,9 +140,9 @@ func (b *booster) run() {
 			break
 		}
 	}
-	if keep < len(b.m.trees) {
-		b.m.nodes = slices.Clip(b.m.nodes[:b.m.trees[keep].root])
-		b.m.trees = slices.Clip(b.m.trees[:keep])
+	if keep < len(b.m.roots) {
+		b.m.nodes = slices.Clip(b.m.nodes[:b.m.roots[keep]])
+		b.m.roots = slices.Clip(b.m.roots[:keep])
 	}
 	total := 0.0
 	for _, g := range b.gain {
@@ -129,51 +158,61 @@ func (b *booster) run() {
 
 // round adds one tree.
 func (b *booster) round() {
-	for i, y := range b.y {
-		b.grad[i] = b.weight[i] * b.o.gradient(y-b.pred[i])
-	}
+	b.differentiate()
 	b.sample()
 	tree := b.grow()
 	b.assign(tree, 0, math.Inf(-1), math.Inf(1))
 	b.append(tree)
-	if len(b.rows) == len(b.y) {
-		for _, t := range tree {
-			if t.left == 0 {
-				v := float64(float32(t.value))
-				for _, r := range b.rows[t.from:t.to] {
-					b.pred[r] += v
-				}
-			}
+	for _, t := range tree {
+		if t.left != 0 {
+			continue
 		}
-		return
-	}
-	for i := range b.pred {
-		at := 0
-		for tree[at].left != 0 {
-			if s := &tree[at].split; s.right(b.bins[s.feature][i]) {
-				at = tree[at].right
-			} else {
-				at = tree[at].left
-			}
+		v := float64(float32(t.value))
+		for _, r := range b.grower.rows.of(t.rows) {
+			b.pred[r] += v
 		}
-		b.pred[i] += float64(float32(tree[at].value))
+		for _, r := range b.rest.of(t.rest) {
+			b.pred[r] += v
+		}
 	}
 }
 
-// sample chooses the rows and columns of the next tree.
+// differentiate computes the rows' gradients in fixed point.
+func (b *booster) differentiate() {
+	total := 0.0
+	for i, r := range b.fitted {
+		b.grad[i] = float64(b.weight[r]) * b.o.gradient(b.y[r]-b.pred[r])
+		total += math.Abs(b.grad[i])
+	}
+	scale := steps / max(total, math.SmallestNonzeroFloat64*steps)
+	for i, r := range b.fitted {
+		b.sums[r] = pack(b.grad[i]*scale, b.weight[r])
+	}
+	b.unit.g = b.unit.w / scale
+}
+
+// sample chooses the rows and columns of the next tree. A column of one value can
+// split nothing.
 func (b *booster) sample() {
-	b.rows = b.rows[:0]
-	for i := range b.y {
+	rows, rest := b.grower.rows.rows[:0], b.rest.rows[:0]
+	for _, r := range b.fitted {
 		if b.o.Rows >= 1 || b.random.Float64() < b.o.Rows {
-			b.rows = append(b.rows, int32(i))
+			rows = append(rows, r)
+		} else {
+			rest = append(rest, r)
 		}
 	}
+	b.grower.rows.rows, b.rest.rows = rows, rest
 	columns := b.random.Perm(b.m.features)[:max(1, int(math.Round(b.o.Columns*float64(b.m.features))))]
+	columns = slices.DeleteFunc(columns, func(f int) bool { return len(b.cuts[f]) == 0 })
 	slices.Sort(columns)
-	if len(columns) != len(b.columns) {
+	if !slices.Equal(columns, b.columns) {
 		b.free = nil
 	}
-	b.columns = columns
+	b.columns, b.start = columns, append(b.start[:0], 0)
+	for c, f := range columns {
+		b.start = append(b.start, b.start[c]+len(b.cuts[f])+2)
+	}
 }
 
 // assign gives the leaves below branch i their values, in [lo, hi]. Under a
@@ -202,45 +241,45 @@ func (b *booster) assign(tree []branch, i int, lo, hi float64) {
 // wanted is the value the branch's rows ask for: the loss's minimum, shrunk by
 // L2 and the learning rate.
 func (b *booster) wanted(t *branch) float64 {
-	rs, weight := b.rs[:t.to-t.from], 0.0
-	for i, r := range b.rows[t.from:t.to] {
+	rs, steps := b.rs[:t.rows.len()], int64(0)
+	for i, r := range b.grower.rows.of(t.rows) {
 		rs[i] = residual{b.y[r] - b.pred[r], b.weight[r]}
-		weight += b.weight[r]
+		steps += b.weight[r]
 	}
-	if weight == 0 {
+	if steps == 0 {
 		return 0
 	}
+	weight := float64(steps) * b.unit.w
 	return b.o.LearningRate * b.o.centre(rs) * weight / (weight + b.o.L2)
 }
 
 // append copies the grown tree to the model in breadth-first order.
 func (b *booster) append(grown []branch) {
 	m := b.m
-	root, depth := int32(len(m.nodes)), 0
+	m.roots = append(m.roots, int32(len(m.nodes)))
 	queue := []int{0}
 	for at := 0; at < len(queue); at++ {
 		t := &grown[queue[at]]
-		depth = max(depth, t.depth)
+		m.depth = max(m.depth, t.depth)
 		if t.left == 0 {
-			m.nodes = append(m.nodes, leaf(root+int32(at), float32(t.value)))
+			m.nodes = append(m.nodes, leaf(float32(t.value)))
 			continue
 		}
 		s := t.split
 		b.gain[s.feature] += s.gain
 		m.nodes = append(m.nodes, node{
-			threshold:    b.cuts[s.feature][s.bin-1],
-			child:        root + int32(len(queue)),
-			feature:      int16(s.feature),
+			value:        b.cuts[s.feature][s.bin-1],
+			jump:         uint16(len(queue) - at),
+			feature:      uint8(s.feature),
 			missingRight: s.missingRight,
 		})
 		queue = append(queue, t.left, t.right)
 	}
-	m.trees = append(m.trees, tree{root, int32(depth)})
 }
 
 // advanceValid adds the newest tree to the validation predictions.
 func (b *booster) advanceValid() {
-	last := Model{nodes: b.m.nodes, trees: b.m.trees[len(b.m.trees)-1:]}
+	last := Model{nodes: b.m.nodes, roots: b.m.roots[len(b.m.roots)-1:], depth: b.m.depth}
 	for i, x := range b.o.Valid.X {
 		b.valid[i] += last.Predict(x)
 	}

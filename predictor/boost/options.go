@@ -33,7 +33,7 @@ type Options struct {
 	L2             float64 // added to a leaf's weight when its value is computed, in the same unit; 0
 	MinGain        float64 // least reduction of the loss by a split; 0
 
-	Bins     int     // at most 255 per feature; 255
+	Bins     int     // at most 255 per feature; 255. Of a Matrix they are what they are.
 	Rows     float64 // share of the rows each tree sees, in (0, 1]; 1
 	Columns  float64 // share of the features each tree sees, in (0, 1]; 1
 	Seed     uint64  // of the subsampling
@@ -51,6 +51,9 @@ type Options struct {
 	Progress func(done, total int)
 }
 
+// maxLeaves of one tree.
+const maxLeaves = 4096
+
 // Data is a set of rows: X[i] are the features of row i (NaN: missing), Y[i]
 // its target, W[i] >= 0 its weight (nil: all equal).
 type Data struct {
@@ -61,11 +64,18 @@ type Data struct {
 
 // check reports the first thing wrong with the rows.
 func (d Data) check(features int) error {
-	if len(d.Y) != len(d.X) || d.W != nil && len(d.W) != len(d.X) {
-		return fmt.Errorf("boost: %d rows but %d targets and %d weights", len(d.X), len(d.Y), len(d.W))
+	if len(d.Y) != len(d.X) {
+		return fmt.Errorf("boost: %d rows but %d targets", len(d.X), len(d.Y))
 	}
-	total := 0.0
-	for i, x := range d.X {
+	if err := checkRows(d.X, features); err != nil {
+		return err
+	}
+	return checkTargets(d.Y, d.W, everyRow(len(d.Y)))
+}
+
+// checkRows reports the first row of another length or with an infinite value.
+func checkRows(rows [][]float64, features int) error {
+	for i, x := range rows {
 		if len(x) != features {
 			return fmt.Errorf("boost: row %d has %d features, want %d", i, len(x), features)
 		}
@@ -74,18 +84,42 @@ func (d Data) check(features int) error {
 				return fmt.Errorf("boost: row %d, feature %d is infinite; NaN stands for missing", i, j)
 			}
 		}
-		if math.IsNaN(d.Y[i]) || math.IsInf(d.Y[i], 0) {
-			return fmt.Errorf("boost: row %d has target %v", i, d.Y[i])
-		}
-		if w := d.weight(i); !(w >= 0) || math.IsInf(w, 0) {
-			return fmt.Errorf("boost: row %d has weight %v", i, w)
-		}
-		total += d.weight(i)
-	}
-	if !(total > 0) || math.IsInf(total, 0) {
-		return fmt.Errorf("boost: the weights of %d rows sum to %v", len(d.X), total)
 	}
 	return nil
+}
+
+// checkTargets reports the first of the rows whose target or weight makes no sense.
+func checkTargets(y, w []float64, rows []int32) error {
+	if w != nil && len(w) != len(y) {
+		return fmt.Errorf("boost: %d targets but %d weights", len(y), len(w))
+	}
+	total, d := 0.0, Data{W: w}
+	for _, i := range rows {
+		if i < 0 || int(i) >= len(y) {
+			return fmt.Errorf("boost: row %d of %d", i, len(y))
+		}
+		if math.IsNaN(y[i]) || math.IsInf(y[i], 0) {
+			return fmt.Errorf("boost: row %d has target %v", i, y[i])
+		}
+		weight := d.weight(int(i))
+		if !(weight >= 0) || math.IsInf(weight, 0) {
+			return fmt.Errorf("boost: row %d has weight %v", i, weight)
+		}
+		total += weight
+	}
+	if !(total > 0) || math.IsInf(total, 0) {
+		return fmt.Errorf("boost: the weights of %d rows sum to %v", len(rows), total)
+	}
+	return nil
+}
+
+// everyRow lists n rows.
+func everyRow(n int) []int32 {
+	rows := make([]int32, n)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
 }
 
 func (d Data) weight(i int) float64 {
@@ -115,7 +149,7 @@ func (o Options) withDefaults(features int) (Options, error) {
 	set(&o.Columns, 1)
 	setInt(&o.Trees, 200)
 	setInt(&o.MaxDepth, 6)
-	setInt(&o.MaxLeaves, min(1<<min(o.MaxDepth, 12), 4096))
+	setInt(&o.MaxLeaves, min(1<<min(o.MaxDepth, 12), maxLeaves))
 	setInt(&o.Bins, 255)
 	setInt(&o.Threads, 2)
 	setInt(&o.Patience, 30)
@@ -130,7 +164,7 @@ func (o Options) withDefaults(features int) (Options, error) {
 		{o.LearningRate > 0 && o.LearningRate <= 1, "LearningRate must be in (0, 1]"},
 		{o.Trees > 0 && o.Threads > 0 && o.Patience > 0, "Trees, Threads and Patience must be positive"},
 		{o.MaxDepth > 0 && o.MaxDepth <= 30, "MaxDepth must be in [1, 30]"},
-		{o.MaxLeaves > 1 && o.MaxLeaves <= 4096, "MaxLeaves must be in [2, 4096]"},
+		{o.MaxLeaves > 1 && o.MaxLeaves <= maxLeaves, "MaxLeaves must be in [2, 4096]"},
 		{o.MinChildWeight > 0, "MinChildWeight must be positive"},
 		{o.L2 >= 0 && o.MinGain >= 0, "L2 and MinGain must not be negative"},
 		{o.Bins > 1 && o.Bins <= 255, "Bins must be in [2, 255]"},

@@ -34,12 +34,13 @@ func tune(k Constants, rows []Row, rounds int) Constants {
 	base := k
 	var cells [][]int
 	index := map[uint64]int{}
+	plans, loads := make([]plan, len(rows)), make([]load, len(rows)) // they do not depend on the constants, which they refer to
 	for i := range rows {
-		p, _, err := (&Model{constants: k}).lay(&rows[i].Workload)
-		if err != nil {
+		var err error
+		if plans[i], loads[i], err = (&Model{constants: k}).lay(&rows[i].Workload); err != nil {
 			continue
 		}
-		key := mix(keysOf(&rows[i].Workload, &p)[byCell], uint64(rows[i].Quantity))
+		key := mix(keysOf(&rows[i].Workload, &plans[i])[byCell], uint64(rows[i].Quantity))
 		if _, ok := index[key]; !ok {
 			index[key] = len(cells)
 			cells = append(cells, nil)
@@ -51,13 +52,14 @@ func tune(k Constants, rows []Row, rounds int) Constants {
 		weights[i] = rows[i].Weight
 	}
 	return minimise(k, (*Constants).tunable, rounds, func(c *Constants) float64 {
-		m := Model{constants: *c}
 		sum, total := 0.0, 0.0
 		var a Answer
 		for i := range rows {
 			r := &rows[i]
 			if i == 0 || r.Workload != rows[i-1].Workload { // rows of one workload follow each other
-				a, _ = m.physical(&r.Workload)
+				plans[i].refer(c, r.Workload.Runtime)
+				s := plans[i].settle(loads[i])
+				a.fill(&plans[i], loads[i], &s)
 			}
 			e[i] = math.Log(r.Value / a.Of(r.Quantity, &r.Workload))
 		}

@@ -128,47 +128,28 @@ const tight = 0.03
 // loss is bounded by. What a single configuration stands behind is left out: an
 // effect is of many, never a record of one.
 func fitEffects(rows []example) effects {
-	var e effects
-	parts, sum := make([][numParts]float64, len(rows)), make([]float64, len(rows))
+	times := make([]explained, len(rows))
 	for i := range rows {
-		parts[i] = rows[i].parts
-		for _, x := range parts[i] {
-			sum[i] += x
-		}
+		times[i].parts = rows[i].parts
 	}
 	var groups [numFamilies][][]int
-	for f := range e {
-		groups[f] = groupsOf(rows, f)
-	}
 	var values [numFamilies][][numParts]float64
+	for f := range groups {
+		groups[f] = groupsOf(rows, f)
+		values[f] = make([][numParts]float64, len(groups[f]))
+	}
 	for range sweeps {
+		for i := range times {
+			times[i].refresh(&rows[i])
+		}
 		for f, family := range groups {
-			if values[f] == nil {
-				values[f] = make([][numParts]float64, len(family))
-			}
 			stiff := 2 * shrinkage / (scale[f] * scale[f])
 			for g, members := range family {
-				for k := range numParts {
-					u := &values[f][g][k]
-					up, down := -stiff**u, stiff
-					for _, i := range members {
-						share := parts[i][k] / sum[i]
-						left := math.Log(rows[i].time / sum[i])
-						pull := rows[i].weight / math.Sqrt(left*left+tight*tight) * share
-						up, down = up+pull*left, down+pull*share
-					}
-					step := math.Max(-0.5, math.Min(0.5, up/down))
-					*u += step
-					by := math.Expm1(step)
-					for _, i := range members {
-						more := parts[i][k] * by
-						parts[i][k] += more
-						sum[i] += more
-					}
-				}
+				improve(&values[f][g], stiff, times, members)
 			}
 		}
 	}
+	var e effects
 	for f, family := range groups {
 		e[f] = map[uint64][numParts]float32{}
 		for g, members := range family {
@@ -180,6 +161,69 @@ func fitEffects(rows []example) effects {
 		}
 	}
 	return e
+}
+
+// explained is how far effects explain a time: a line of a cache.
+type explained struct {
+	parts  [numParts]float64 // s, as corrected
+	over   float64           // 1 / their sum
+	left   float64           // ln(time x over)
+	weight float64
+	pull   float64 // of a squared error, where the absolute one is meant
+}
+
+// refresh computes all from the parts, which leaves no rounding of earlier steps.
+func (x *explained) refresh(e *example) {
+	sum := 0.0
+	for _, p := range x.parts {
+		sum += p
+	}
+	x.over, x.weight = 1/sum, e.weight
+	x.left = math.Log(e.time * x.over)
+}
+
+// grow makes part k longer by a share of itself.
+func (x *explained) grow(k int, by float64) {
+	more := x.parts[k] * by
+	x.parts[k] += more
+	more *= x.over
+	x.over /= 1 + more
+	x.left -= log1p(more)
+}
+
+// log1p is ln(1 + x), by its series where that is as good.
+func log1p(x float64) float64 {
+	if math.Abs(x) > 0.01 {
+		return math.Log1p(x)
+	}
+	return x * (1 - x*(1./2-x*(1./3-x*(1./4-x*(1./5-x*(1./6))))))
+}
+
+// improve takes one step with each coefficient of an effect u, given those that
+// it works on.
+func improve(u *[numParts]float64, stiff float64, times []explained, members []int) {
+	for _, i := range members {
+		x := &times[i]
+		x.pull = x.weight / math.Sqrt(x.left*x.left+tight*tight)
+	}
+	for k := range u {
+		up, down := -stiff*u[k], stiff
+		for _, i := range members {
+			x := &times[i]
+			share := x.parts[k] * x.over
+			pull := x.pull * share
+			up, down = up+pull*x.left, down+pull*share
+		}
+		step := max(-0.5, min(0.5, up/down))
+		if step == 0 {
+			continue
+		}
+		u[k] += step
+		by := math.Expm1(step)
+		for _, i := range members {
+			times[i].grow(k, by)
+		}
+	}
 }
 
 // groupsOf are the rows of each effect of a family that more than one

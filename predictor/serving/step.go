@@ -25,7 +25,8 @@ type plan struct {
 // planOf lays a workload out. Devices that tensor and pipeline parallelism
 // leave over hold replicas; those of a mixture of experts share its experts.
 func planOf(w *perf.Workload, k *Constants) (plan, error) {
-	p := plan{k: k, host: &k.Engines[engineOf(w.Runtime)]}
+	var p plan
+	p.refer(k, w.Runtime)
 	var err error
 	if p.shape, err = shapeOf(w.Facts); err != nil {
 		return p, err
@@ -46,6 +47,11 @@ func planOf(w *perf.Workload, k *Constants) (plan, error) {
 	}
 	p.expertP = math.Min(math.Max(1, float64(w.ExpertParallel)), p.tensor*p.replicas)
 	return p, nil
+}
+
+// refer makes the constants in force those at k, which may change later.
+func (p *plan) refer(k *Constants, runtime string) {
+	p.k, p.host = k, &k.Engines[engineOf(runtime)]
 }
 
 // group is how many devices one layer's experts are spread over.

@@ -31,7 +31,6 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 		return err
 	}
 	o := DefaultOptions()
-	o.Brisk = true
 	if err := writeBarHead(stdout); err != nil {
 		return err
 	}

@@ -24,16 +24,9 @@ func (h *held) x() []float64 { return predictor.ScaleInput(h.in, h.state, h.vari
 func holdouts(cases []Case, o Options) ([]Holdout, error) {
 	var all []Holdout
 	for _, split := range []string{"row", "model", "device", "model-device", "source"} {
-		folds := o.CalibrationFolds
-		if o.Brisk { // one fold of each is enough to judge by
-			folds = 3
-		}
-		hs, err := Split(cases, split, folds)
+		hs, err := Split(cases, split, o.CalibrationFolds)
 		if err != nil {
 			return nil, err
-		}
-		if o.Brisk {
-			hs = hs[:min(1, len(hs))]
 		}
 		all = append(all, hs...)
 	}

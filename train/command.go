@@ -198,9 +198,7 @@ func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int
 		}
 	}
 	if cv != "" {
-		opt := DefaultOptions()
-		opt.Brisk = true
-		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, opt, progressBar(stderr))
+		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, DefaultOptions(), progressBar(stderr))
 		return results, columns, err
 	}
 	p, err := s.Predictor, error(nil)

@@ -18,7 +18,6 @@ type Options struct {
 	Monotone            bool
 	Calibrate           bool
 	CalibrationFolds    int
-	Brisk               bool // calibrate on a third of the folds: for cross-validation
 	NoExperts           bool // leave out the serving and kernel models
 	Sweeps              int
 	Progress            func(stage string, done, total int)

@@ -32,6 +32,7 @@ type Options struct {
 	CalibrationFolds    int
 	Brisk               bool // calibrate on a third of the folds: for cross-validation
 	NoExperts           bool // leave out the serving and kernel models
+	Served              bool // fit the serving model alone: what is judged is under load
 	Sweeps              int
 	Progress            func(stage string, done, total int)
 }

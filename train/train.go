@@ -50,6 +50,11 @@ func (c *Corpus) LoadTables(ctx context.Context, dir string, cat *catalog.Catalo
 		return err
 	}
 	c.Operations = append(c.Operations, rows...)
+	return c.LoadKernels(ctx, dir, cat)
+}
+
+// LoadKernels adds the kernel tables of a corpus folder, where it has them.
+func (c *Corpus) LoadKernels(ctx context.Context, dir string, cat *catalog.Catalog) error {
 	find := func(name string) *perf.Device {
 		for _, p := range []perf.Platform{perf.CUDA, perf.ROCm, "xpu"} {
 			if d, err := cat.Device(name, p); err == nil && d.Name == name {
@@ -81,21 +86,18 @@ func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
 	}
 	prune(l, pts)
 	a := &predictor.Artefact{Learned: l, Provenance: provenance(c.Cases)}
-	stage := func(name string) func(done, total int) {
-		if o.Progress == nil {
-			return nil
-		}
-		return func(done, total int) { o.Progress(name, done, total) }
+	if o.NoExperts {
+		return a, nil
 	}
-	if rows := ServingRows(screened); len(rows) > 0 && !o.NoExperts {
-		m, err := serving.Fit(rows, c.Kernels, serving.Options{Progress: stage("serving")})
-		if err != nil {
-			return nil, fmt.Errorf("serving: %w", err)
-		}
-		a.Serving = m.Encode()
+	if err := fitServing(a, c, screened, o.Progress); err != nil {
+		return nil, err
 	}
-	if len(c.Operations) > 0 && !o.NoExperts {
-		m, err := kernel.Fit(c.Operations, stage("operations"))
+	if len(c.Operations) > 0 {
+		m, err := kernel.Fit(c.Operations, func(done, total int) {
+			if o.Progress != nil {
+				o.Progress("operations", done, total)
+			}
+		})
 		if err != nil {
 			return nil, fmt.Errorf("operations: %w", err)
 		}

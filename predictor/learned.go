@@ -57,8 +57,8 @@ type State uint8
 const (
 	KnownCell   State = iota // this design on this device in this runtime and precision
 	KnownBoth                // design and device, not together
-	NewModel                // the device with this runtime, not the design
-	NewDevice               // the design, not the device with this runtime
+	NewModel                 // the device with this runtime, not the design
+	NewDevice                // the design, not the device with this runtime
 	NewBoth                  // neither, or not the software
 	NumStates   = 5
 	strange     = 2   // times as wide is an interval where nobody measured the software: no held-out design or device of the calibration tells

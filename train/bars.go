@@ -20,8 +20,12 @@ type Bar struct {
 // judged GPUs are held out one after the other.
 var judgedGPUs = []string{"NVIDIA GeForce RTX 3090", "NVIDIA GeForce RTX 4090", "NVIDIA RTX PRO 6000 Blackwell Max-Q"}
 
-// barsOf cross-validates by all that is to be judged and prints the table.
-func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
+// barSplits are the splits of the table, in order.
+var barSplits = []string{"row", "model", "device", "curve", "served-device", "served-model", "model-device", "source", "time"}
+
+// barsOf cross-validates by all that is to be judged and prints the table; with
+// the name of a split, its lines alone.
+func barsOf(args, paths []string, one string, folds int, stdout, stderr io.Writer) error {
 	cat, err := catalog.Load()
 	if err != nil {
 		return err
@@ -30,102 +34,145 @@ func barsOf(paths []string, folds int, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := DefaultOptions()
+	if err := c.loadKernels(args, cat); err != nil {
+		return err
+	}
 	if err := writeBarHead(stdout); err != nil {
 		return err
 	}
-	line := func(b Bar) error { return writeBar(stdout, b) }
+	o := DefaultOptions()
 	bar := progressBar(stderr)
-	var recommended []string
-	for _, split := range []string{"row", "model", "device", "model-device", "source", "time"} {
-		holdouts, err := Split(c.Cases, split, folds)
+	splits := barSplits
+	if one != "" {
+		splits = []string{one}
+	}
+	var notes []string
+	for _, split := range splits {
+		more, err := splitBars(c, split, folds, o, stdout, bar)
 		if err != nil {
 			return err
 		}
-		fews := []int{0}
-		if split == "device" {
-			fews = []int{0, 10}
+		notes = append(notes, more...)
+	}
+	if one == "" {
+		if err := boardBars(c, o, stdout, bar); err != nil {
+			return err
 		}
-		results, err := judge(c, holdouts, fews, o, bar)
+		kernels, err := kernelBar(args, bar)
 		if err != nil {
 			return err
 		}
-		bars := barsOfSplit(split, results[0])
-		if split == "device" {
-			recommended = append(recommended, "Recommendation, by throughput: "+Recommend(results[0], Choice{}).String()+".",
-				"Recommendation, by throughput per watt: "+Recommend(results[0], Choice{Worth: perWatt}).String()+".",
-				"The same where each candidate may be answered by another fold's model, whose levels differ: by throughput "+Recommend(results[0], Choice{Across: true}).String()+
-					"; per watt "+Recommend(results[0], Choice{Worth: perWatt, Across: true}).String()+".")
-			bars = append(bars, Bar{"CPUs and mobile", "unseen device + 10 measurements", "<= 12 median", Summarise("", only(results[1], handheld))},
-				Bar{"everything, pooled", "unseen device + 10 measurements", "", Summarise("", results[1])})
-		}
-		for _, b := range bars {
-			if err := line(b); err != nil {
-				return err
-			}
-		}
-	}
-	for _, gpu := range judgedGPUs {
-		results, err := judge(c, []Holdout{withoutDevice(c.Cases, gpu)}, []int{0, 10}, o, bar)
+		note, err := fitting(c)
 		if err != nil {
 			return err
 		}
-		for i, b := range []Bar{{Work: "vision", Split: "unseen " + gpu, Reach: "<= 12 mean, 8 median"},
-			{Work: "vision", Split: "unseen " + gpu + " + 10", Reach: "<= 8 mean, 5 median"}} {
-			b.Summary = Summarise("", only(results[i], visual))
-			if err := line(b); err != nil {
-				return err
-			}
-		}
+		notes = append(notes, kernels, note)
 	}
-	for _, line := range recommended {
-		if _, err := fmt.Fprintf(stdout, "\n%s\n", line); err != nil {
+	for _, note := range notes {
+		if note == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(stdout, "\n%s\n", note); err != nil {
 			return err
 		}
 	}
-	if err := kernelBar(filepath.Dir(paths[0]), stdout, bar); err != nil {
-		return err
-	}
-	p, err := predictor.Default()
-	if err != nil {
-		return err
-	}
-	fit, asked := Fitting(p, c.Cases)
-	_, err = fmt.Fprintf(stdout, "\nOf %d rows that ran (every row with a memory figure, every row of a language model) %.1f %% are said to fit or to be tight (>= 99).\n",
-		asked, 100*float64(fit)/float64(max(1, asked)))
-	return err
+	return nil
 }
 
-// kernelBar judges the operations that lie beside the measurements, if any do.
-func kernelBar(dir string, stdout io.Writer, progress func(stage string, done, total int)) error {
-	if _, err := os.Stat(filepath.Join(dir, "operations.csv.gz")); err != nil {
-		return nil
-	}
-	scores, err := operationScores(dir, progress)
+// splitBars judges one split and writes its lines; what it has to say besides
+// comes back.
+func splitBars(c *Corpus, split string, folds int, o Options, w io.Writer, progress func(string, int, int)) (notes []string, err error) {
+	holdouts, err := Split(c.Cases, split, folds)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeKernelBar(stdout, scores)
+	fews := []int{0}
+	if split == "device" {
+		fews = []int{0, 10}
+	}
+	o.Served = served(split)
+	results, err := judge(c, holdouts, fews, o, progress)
+	if err != nil {
+		return nil, err
+	}
+	bars := barsOfSplit(split, results[0])
+	if split == "device" {
+		notes = []string{"Recommendation, by throughput: " + Recommend(results[0], Choice{}).String() + ".",
+			"Recommendation, by throughput per watt: " + Recommend(results[0], Choice{Worth: perWatt}).String() + ".",
+			"The same where each candidate may be answered by another fold's model, whose levels differ: by throughput " + Recommend(results[0], Choice{Across: true}).String() +
+				"; per watt " + Recommend(results[0], Choice{Worth: perWatt, Across: true}).String() + "."}
+		bars = append(bars, Bar{"CPUs and mobile", "unseen device + 10 measurements", "<= 12 median", Summarise("", only(results[1], handheld))},
+			Bar{"everything, pooled", "unseen device + 10 measurements", "", Summarise("", results[1])})
+	}
+	return notes, writeBars(w, bars)
+}
+
+// boardBars holds each of the judged GPUs out and writes its lines.
+func boardBars(c *Corpus, o Options, w io.Writer, progress func(string, int, int)) error {
+	for _, gpu := range judgedGPUs {
+		results, err := judge(c, []Holdout{withoutDevice(c.Cases, gpu)}, []int{0, 10}, o, progress)
+		if err != nil {
+			return err
+		}
+		err = writeBars(w, []Bar{{"vision", "unseen " + gpu, "<= 12 mean, 8 median", Summarise("", only(results[0], visual))},
+			{"vision", "unseen " + gpu + " + 10", "<= 8 mean, 5 median", Summarise("", only(results[1], visual))}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fitting says of how many rows that ran the embedded model says that they fit.
+func fitting(c *Corpus) (string, error) {
+	p, err := predictor.Default()
+	if err != nil {
+		return "", err
+	}
+	fit, asked := Fitting(p, c.Cases)
+	return fmt.Sprintf("Of %d rows that ran (every row with a memory figure, every row of a language model) %.1f %% are said to fit or to be tight (>= 99).",
+		asked, 100*float64(fit)/float64(max(1, asked))), nil
+}
+
+// kernelBar judges the operations of the corpus folders among args.
+func kernelBar(args []string, progress func(stage string, done, total int)) (string, error) {
+	for _, dir := range args {
+		if _, err := os.Stat(filepath.Join(dir, "operations.csv.gz")); err != nil {
+			continue
+		}
+		scores, err := operationScores(dir, progress)
+		return kernelNote(scores), err
+	}
+	return "", nil
 }
 
 func barsOfSplit(split string, results []Result) []Bar {
 	pooled := map[string]string{"row": "<= 6 median", "model": "<= 10 median", "device": "<= 12 median", "source": "<= 20 median"}
 	bars := []Bar{{"everything, pooled", "unseen " + split, pooled[split], Summarise("", results)}}
-	add := func(work, reach string, keep func(*Result) bool) {
+	add := func(work, split, reach string, keep func(*Result) bool) {
 		if set := only(results, keep); len(set) > 0 {
 			bars = append(bars, Bar{work, "unseen " + split, reach, Summarise("", set)})
 		}
 	}
-	serving := func(metric string) func(r *Result) bool {
-		return func(r *Result) bool { return r.Metric == metric }
+	underLoad := func(split, tpot, ttft string) {
+		add("LLM serving, TPOT", split, tpot, func(r *Result) bool { return r.Metric == "tpot" })
+		add("LLM serving, TTFT", split, ttft, func(r *Result) bool { return r.Metric == "ttft" })
+	}
+	if served(split) {
+		bars = nil
 	}
 	switch split {
 	case "model":
-		add("vision, one device each", "<= 9 mean, 5.5 median", visual)
+		add("vision, one device each", split, "<= 9 mean, 5.5 median", visual)
 	case "device":
-		add("CPUs and mobile", "<= 25 median", handheld)
-		add("LLM serving, TPOT", "<= 20 mean, 13 median", serving("tpot"))
-		add("LLM serving, TTFT", "<= 45 mean, 25 median", serving("ttft"))
+		add("CPUs and mobile", split, "<= 25 median", handheld)
+		underLoad(split, "<= 20 mean, 13 median", "<= 45 mean, 25 median")
+	case "curve":
+		underLoad(split, "<= 11 mean, 5.5 median", "<= 27 mean, 14 median")
+	case "served-device":
+		underLoad("device, each by itself", "<= 20 mean, 13 median", "<= 45 mean, 25 median")
+	case "served-model":
+		underLoad("model, each by itself", "", "")
 	}
 	return bars
 }
@@ -177,6 +224,15 @@ func writeBarHead(w io.Writer) error {
 	_, err := fmt.Fprint(w, "| work | split | n | groups | answered | mean % | median % | p90 % | in 2x | covered | width | vs oracle | bound alone: median | reach |\n"+
 		"|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	return err
+}
+
+func writeBars(w io.Writer, bars []Bar) error {
+	for _, b := range bars {
+		if err := writeBar(w, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeBar(w io.Writer, b Bar) error {

@@ -102,7 +102,7 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	folds := f.Int("folds", 5, "folds of --cv")
 	few := f.Int("few", 0, "with --cv device: measurements of each held-out device that are learned first")
 	artefact := f.String("artefact", "", "judge this artefact instead of the embedded one")
-	bars := f.Bool("bars", false, "cross-validate by all that is to be judged and print the accuracy table (takes half an hour)")
+	bars := f.Bool("bars", false, "cross-validate by all that is to be judged and print the accuracy table; with --cv, the lines of that split alone")
 	operations := f.Bool("operations", false, "judge the operations of a corpus folder instead: each design of GPU is left out of the fit and predicted")
 	card := f.Bool("card", false, "write a model card (Markdown) instead of the summary")
 	limit := f.Int("limit", 12, "sets shown of each kind in the table; 0 = all")
@@ -119,7 +119,7 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 		return fail(stderr, err)
 	}
 	if *bars {
-		return fail(stderr, barsOf(paths, *folds, stdout, stderr))
+		return fail(stderr, barsOf(f.Args(), paths, *cv, *folds, stdout, stderr))
 	}
 	if *operations {
 		return fail(stderr, operationsOf(f.Arg(0), stdout, stderr))
@@ -128,7 +128,7 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, err)
 	}
-	results, columns, err := evaluateFiles(s, paths, *artefact, *cv, *folds, *few, stderr)
+	results, columns, err := evaluateFiles(s, f.Args(), paths, *artefact, *cv, *folds, *few, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -163,7 +163,8 @@ func operationsOf(dir string, stdout, stderr io.Writer) error {
 	if err := WriteOperationScores(stdout, scores); err != nil {
 		return err
 	}
-	return writeKernelBar(stdout, scores)
+	_, err = fmt.Fprintf(stdout, "\n%s\n", kernelNote(scores))
+	return err
 }
 
 func operationScores(dir string, progress func(stage string, done, total int)) ([]OperationScore, error) {
@@ -178,7 +179,7 @@ func operationScores(dir string, progress func(stage string, done, total int)) (
 	return JudgeOperations(rows, progress)
 }
 
-func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int, stderr io.Writer) ([]Result, []string, error) {
+func evaluateFiles(s *Store, args, paths []string, artefact, cv string, folds, few int, stderr io.Writer) ([]Result, []string, error) {
 	var columns []string
 	var cases []Case
 	o := NewObserver(s.Catalog)
@@ -198,7 +199,11 @@ func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int
 		}
 	}
 	if cv != "" {
-		results, err := CrossValidate(&Corpus{Cases: cases}, cv, folds, few, DefaultOptions(), progressBar(stderr))
+		c := &Corpus{Cases: cases}
+		if err := c.loadKernels(args, s.Catalog); err != nil {
+			return nil, nil, err
+		}
+		results, err := CrossValidate(c, cv, folds, few, DefaultOptions(), progressBar(stderr))
 		return results, columns, err
 	}
 	p, err := s.Predictor, error(nil)
@@ -216,6 +221,16 @@ func evaluateFiles(s *Store, paths []string, artefact, cv string, folds, few int
 	}
 	bar := progressBar(stderr)
 	return Evaluate(p, cases, func(done, total int) { bar("rows", done, total) }), columns, nil
+}
+
+// loadKernels adds the kernel tables of those arguments that are folders.
+func (c *Corpus) loadKernels(args []string, cat *catalog.Catalog) error {
+	for _, a := range args {
+		if err := c.LoadKernels(context.Background(), a, cat); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeCardOf(path string, results []Result, held string, stdout io.Writer) error {

@@ -129,6 +129,7 @@ func CrossValidate(c *Corpus, split string, folds, few int, o Options, progress 
 	if err != nil {
 		return nil, err
 	}
+	o.Served = served(split)
 	results, err := judge(c, holdouts, []int{few}, o, progress)
 	if err != nil {
 		return nil, err
@@ -140,11 +141,15 @@ func CrossValidate(c *Corpus, split string, folds, few int, o Options, progress 
 // measurements of each of its devices: one set of results for each of fews.
 func judge(c *Corpus, holdouts []Holdout, fews []int, o Options, progress func(stage string, done, total int)) ([][]Result, error) {
 	out := make([][]Result, len(fews))
+	fit := Train
+	if o.Served {
+		fit = func(c *Corpus, _ Options) (*predictor.Artefact, error) { return trainServed(c) }
+	}
 	for i, h := range holdouts {
 		if progress != nil {
 			progress(h.Name, i, len(holdouts))
 		}
-		a, err := Train(&Corpus{Cases: pick(c.Cases, h.Train), Operations: c.Operations, Kernels: c.Kernels}, o)
+		a, err := fit(&Corpus{Cases: pick(c.Cases, h.Train), Operations: c.Operations, Kernels: kernelsWithout(c, h)}, o)
 		if err != nil {
 			return nil, err
 		}

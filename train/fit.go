@@ -19,6 +19,7 @@ type Options struct {
 	Calibrate           bool
 	CalibrationFolds    int
 	NoExperts           bool // leave out the serving and kernel models
+	Served              bool // fit the serving model alone: what is judged is under load
 	Sweeps              int
 	Progress            func(stage string, done, total int)
 }

@@ -131,9 +131,9 @@ func WriteOperationScores(w io.Writer, scores []OperationScore) error {
 	return t.Flush()
 }
 
-// writeKernelBar says in a sentence how well matrix products of held-out designs were
+// kernelNote says in a sentence how well matrix products of held-out designs were
 // predicted: the mean of the scores' means and the median of their medians.
-func writeKernelBar(w io.Writer, scores []OperationScore) error {
+func kernelNote(scores []OperationScore) string {
 	var means, medians []float64
 	n := 0
 	for _, s := range scores {
@@ -142,11 +142,10 @@ func writeKernelBar(w io.Writer, scores []OperationScore) error {
 		}
 	}
 	if n == 0 {
-		return nil
+		return ""
 	}
-	_, err := fmt.Fprintf(w, "\nKernels: %d matrix products (single and batched, fp32 and 16 bits) on GPUs whose chip was held out, one vote for each of %d devices, kinds and campaigns: mean %.1f %%, median %.1f %% (<= 9 median).\n",
+	return fmt.Sprintf("Kernels: %d matrix products (single and batched, fp32 and 16 bits) on GPUs whose chip was held out, one vote for each of %d devices, kinds and campaigns: mean %.1f %%, median %.1f %% (<= 9 median).",
 		n, len(means), mean(means), med(medians))
-	return err
 }
 
 // Operations reads the measured operations of a corpus folder: its table of

@@ -9,8 +9,9 @@ import (
 	"github.com/perfcast/perfcast/catalog"
 )
 
-// Splits are the ways to hold out rows.
-var Splits = []string{"row", "model", "family", "device", "model-device", "source", "time"}
+// Splits are the ways to hold out rows. The last three judge serving engines
+// under load alone (served.go).
+var Splits = []string{"row", "model", "family", "device", "model-device", "source", "time", "curve", "served-device", "served-model"}
 
 // Fold deals a case to one of k folds of a split, or -1 where it is in none.
 // Near-repeats always go together.
@@ -26,6 +27,10 @@ func foldOf(k *Case, split string, folds int) int {
 		return deal(deviceKey(k), folds)
 	case "source":
 		return deal(sourceKey(k.Row), folds)
+	case "curve":
+		if underLoad(k) {
+			return deal(curveKey(k), folds)
+		}
 	}
 	return -1
 }
@@ -81,8 +86,13 @@ func Split(cases []Case, split string, folds int) ([]Holdout, error) {
 	if folds < 2 {
 		return nil, fmt.Errorf("%d folds: at least 2", folds)
 	}
-	if split == "time" {
+	switch split {
+	case "time":
 		return splitTime(cases), nil
+	case "served-device":
+		return oneByOne(cases, split, deviceKey), nil
+	case "served-model":
+		return oneByOne(cases, split, func(k *Case) string { return k.Stem }), nil
 	}
 	var out []Holdout
 	for f := range folds {

@@ -203,6 +203,61 @@ func TestSplitsDoNotLeak(t *testing.T) {
 	}
 }
 
+// What is judged under load is held out with its near-repeats: another version,
+// another name of the same model, another way of dealing experts out.
+func TestServedSplitsDoNotLeak(t *testing.T) {
+	cases, o := synthetic(t, 7, 50), NewObserver(mustCatalog(t))
+	row := func(model, device, framework string, tp, ep, load int) Case {
+		return o.Observe(&Row{Source: "lab", Model: model, Family: "text_generation", Platform: "cuda", Device: device, Devices: tp, Framework: framework,
+			Precision: "fp8", Mode: "inference", SequenceIn: 1024, SequenceOut: 512,
+			Extra: map[string]any{"concurrency": float64(load), "tp": float64(tp), "moe_ep": float64(ep), "tpot_ms": 10.0, "ttft_ms": 100.0}})
+	}
+	for _, device := range syntheticDevices[2:4] {
+		for _, tp := range []int{1, 2, 4, 8} {
+			for load := 1; load <= 64; load *= 4 {
+				cases = append(cases, row("deepseek-ai/DeepSeek-R1", device, "sglang 0.5.9", tp, 1, load), row("deepseek-ai/DeepSeek-V3", device, "sglang 0.5.8", tp, tp, load),
+					row("meta-llama/Llama-3.1-70B", device, "vllm 0.12.0", tp, 1, load))
+			}
+		}
+	}
+	full, err := Train(&Corpus{Cases: cases}, quick())
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := trainServed(&Corpus{Cases: cases})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(full.Serving, alone.Serving) {
+		t.Error("the serving model fitted alone is not the product's")
+	}
+	for split, key := range map[string]func(*Case) string{"curve": curveKey, "served-device": deviceKey, "served-model": func(k *Case) string { return k.Stem }} {
+		holdouts, err := Split(cases, split, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tested := 0
+		for _, h := range holdouts {
+			tested += len(h.Test)
+			held, groups := map[string]bool{}, map[string]bool{}
+			for _, i := range h.Test {
+				if !underLoad(&cases[i]) {
+					t.Fatalf("%s: %s is judged and not under load", h.Name, cases[i].Row.Model)
+				}
+				held[key(&cases[i])], groups[cases[i].Group] = true, true
+			}
+			for _, i := range h.Train {
+				if held[key(&cases[i])] || groups[cases[i].Group] {
+					t.Fatalf("%s: %q is on both sides", h.Name, cases[i].Group)
+				}
+			}
+		}
+		if want := len(cases) - 50; tested != want {
+			t.Errorf("%s: %d of %d cases are judged", split, tested, want)
+		}
+	}
+}
+
 // One chip under several names is one device to those who hold devices out; a
 // slice of a board is one with its other slices.
 func TestOneChipIsOneDevice(t *testing.T) {

@@ -52,6 +52,11 @@ func (c *Corpus) LoadTables(ctx context.Context, dir string, cat *catalog.Catalo
 		return err
 	}
 	c.Operations = append(c.Operations, rows...)
+	return c.LoadKernels(ctx, dir, cat)
+}
+
+// LoadKernels adds the kernel tables of a corpus folder, where it has them.
+func (c *Corpus) LoadKernels(ctx context.Context, dir string, cat *catalog.Catalog) error {
 	find := func(name string) *perf.Device {
 		for _, p := range []perf.Platform{perf.CUDA, perf.ROCm, "xpu"} {
 			if d, err := cat.Device(name, p); err == nil && d.Name == name {
@@ -127,6 +132,8 @@ func inTurn(fits []func() error, progress func(stage string, done, total int)) e
 	return errors.Join(failed...)
 }
 
+// fitServing fits the artefact's model of language models under load, where
+// there are rows to learn it from.
 func fitServing(a *predictor.Artefact, cases []Case, kernels []serving.KernelRow) error {
 	rows := ServingRows(cases)
 	if len(rows) == 0 {

@@ -26,6 +26,7 @@ const (
 	byModelRuntime
 	byModelVersion
 	byModelVersionLayout
+	byTraffic // model x runtime x kind of traffic: of the first token alone
 	byModelDevice
 	byCell // model x device x runtime with its version x precision
 	byCellLayout
@@ -34,7 +35,7 @@ const (
 
 // scale is the standard deviation that a family's effects are expected to have
 // before any data, in logarithms.
-var scale = [numFamilies]float64{1, 0.5, 0.3, 0.3, 0.3, 0.3, 0.4, 0.3, 0.3, 0.2, 0.3, 0.2}
+var scale = [numFamilies]float64{1, 0.5, 0.3, 0.3, 0.3, 0.3, 0.4, 0.3, 0.3, 0.4, 0.2, 0.3, 0.2}
 
 // shrinkage is how many votes of absolute error one squared standard deviation
 // of an effect costs.
@@ -59,8 +60,62 @@ func keysOf(w *perf.Workload, p *plan) keys {
 	form := hash(4, float64(p.class), float64(p.expertForm), p.weight, p.expertWeight)
 	layout := hash(5, p.tensor, p.replicas, p.stages, p.expertP)
 	cell := mix(mix(mix(model, device), version), form)
-	return keys{0, runtime, version, device, mix(mix(device, runtime), form), model, mix(model, runtime), mix(model, version),
-		mix(mix(mix(model, version), form), layout), mix(model, device), cell, mix(cell, layout)}
+	k := keys{0, runtime, version, device, mix(mix(device, runtime), form), model, mix(mix(model, runtime), form), mix(model, version),
+		mix(mix(mix(model, version), form), layout), 0, mix(model, device), cell, mix(cell, layout)}
+	return k.under(trafficOf(w))
+}
+
+// of are the keys of a head's effects; 0 names no effect.
+func (k keys) of(h int) keys {
+	if h != startHead {
+		k[byTraffic] = 0
+	}
+	return k
+}
+
+// traffic is what outweighs in a load. Operators set engines up for it (how many
+// tokens are streamed at a time, how much of a prompt is taken in at once), which
+// shows in the first token, and neither rows nor requests tell how.
+type traffic int
+
+const (
+	noTraffic   traffic = iota // no engine with requests in flight
+	answerHeavy                // answers are more than three times as long as prompts
+	balanced
+	promptHeavy // prompts are more than three times as long
+)
+
+// outweighs is how many times as long prompts or answers are where they are
+// said to outweigh.
+const outweighs = 3
+
+func trafficOf(w *perf.Workload) traffic {
+	switch in, out := w.SequenceLength, w.OutputLength; {
+	case w.Concurrency <= 0 || out <= 0:
+		return noTraffic
+	case outweighs*in < out:
+		return answerHeavy
+	case in > outweighs*out:
+		return promptHeavy
+	}
+	return balanced
+}
+
+// longest is the prompt at which a kind of traffic ends, in tokens.
+func (t traffic) longest(out float64) float64 {
+	if t == answerHeavy {
+		return out / outweighs
+	}
+	return out * outweighs
+}
+
+// under are the keys under a kind of traffic.
+func (k keys) under(t traffic) keys {
+	k[byTraffic] = 0
+	if t != noTraffic {
+		k[byTraffic] = mix(mix(k[byModel], k[byRuntime]), hash(7, float64(t)))
+	}
+	return k
 }
 
 func hash(seed uint64, xs ...float64) uint64 {
@@ -233,6 +288,9 @@ func groupsOf(rows []example, f int) [][]int {
 	index := map[uint64]int{}
 	for i := range rows {
 		key := rows[i].keys[f]
+		if key == 0 && f != byNothing {
+			continue
+		}
 		g, ok := index[key]
 		if !ok {
 			g = len(groups)

@@ -11,7 +11,7 @@ import (
 
 // format is the first byte of an encoded model. It changes with the list of
 // constants, parts or families.
-const format = 2
+const format = 3
 
 // maxEffects bounds one family, so that no input makes Decode take much memory.
 const maxEffects = 1 << 20

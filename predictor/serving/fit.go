@@ -120,7 +120,7 @@ func (m *Model) gather(h int, rows []Row) []example {
 		if h == startHead && s.wait(l) > s.start {
 			continue // what is seen is the wait, which follows from the other times
 		}
-		e := example{parts: s.parts[h], weight: r.Weight, keys: keysOf(&r.Workload, &p), curve: hashName(6, r.Curve), serves: l.serving}
+		e := example{parts: s.parts[h], weight: r.Weight, keys: keysOf(&r.Workload, &p).of(h), curve: hashName(6, r.Curve), serves: l.serving}
 		e.config = mix(e.curve, mix(uint64(r.Workload.Concurrency), uint64(r.Workload.BatchSize)))
 		e.time = s.time(h) * math.Exp(ratio(r, &p, l, &s))
 		list = append(list, e)

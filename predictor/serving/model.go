@@ -97,21 +97,35 @@ func (m *Model) Predict(w perf.Workload) (Answer, error) {
 	a.Physical.TTFT, a.Physical.TPOT = a.TTFT, a.TPOT
 	a.SigmaTTFT, a.SigmaTPOT, a.Level = untrained, untrained, UnseenBoth
 	k := keysOf(&w, &p)
-	var u [numHeads]factors
 	if h := &m.heads[startHead]; h.learned() {
-		u[startHead] = h.effects.of(&k)
 		a.SigmaTTFT, a.Level = h.sigma(&k)
 	}
 	if h := &m.heads[eachHead]; h.learned() {
-		u[eachHead] = h.effects.of(&k)
 		a.SigmaTPOT, a.Level = h.sigma(&k)
 	}
-	s.correct(l, &u)
+	m.correct(&s, l, k)
+	for t := trafficOf(&w) - 1; t > noTraffic; t-- { // no prompt starts before a shorter one, whatever an engine is set up for
+		shorter := l
+		shorter.in = t.longest(l.out)
+		b := p.settle(shorter)
+		m.correct(&b, shorter, k.under(t))
+		s.start = math.Max(s.start, b.start)
+	}
 	a.fill(&p, l, &s)
 	if wait := s.wait(l); wait > 0 { // it hangs on how many sequences the memory has room for
 		a.SigmaTTFT = math.Hypot(a.SigmaTTFT, untrained*wait/a.TTFT)
 	}
 	return a, nil
+}
+
+// correct applies what was learned to a state.
+func (m *Model) correct(s *state, l load, k keys) {
+	var u [numHeads]factors
+	for h := range m.heads {
+		own := k.of(h)
+		u[h] = m.heads[h].effects.of(&own)
+	}
+	s.correct(l, &u)
 }
 
 // physical is Predict with nothing learned but the constants.

@@ -20,18 +20,19 @@ type Runtime struct {
 	Compute float64 // utilisation of the peak that large matrix products reach
 	Memory  float64 // utilisation of the bandwidth that large transfers reach
 
-	Attention bool // has a fused attention kernel
-	Serves    bool // schedules requests in flight (continuous batching)
-	TF32      bool // may compute fp32 products in tf32
-	Single    bool // takes one thread of a host unless told otherwise
-	Order     int  // place among Runtimes
+	Attention  bool // has a fused attention kernel
+	Serves     bool // schedules requests in flight (continuous batching)
+	TF32       bool // may compute fp32 products in tf32
+	Single     bool // takes one thread of a host unless told otherwise
+	Replicates bool // drives several devices from one process, which copies the model to them for each step
+	Order      int  // place among Runtimes
 }
 
 // Runtimes lists the runtimes the predictor knows, in a stable order.
 // Launch overheads: PyTorch eager spends 4 to 10 us of host time an operator,
 // compiled graphs and engines 1 to 3 us a kernel (CUDA launch latency).
 var Runtimes = []Runtime{
-	{Name: "pytorch-eager", Title: "PyTorch, eager", Launch: 7e-6, Floor: 2.5e-6, Step: 60e-6, Fused: 1, Passes: 4.4, Compute: 0.60, Memory: 0.75, TF32: true},
+	{Name: "pytorch-eager", Title: "PyTorch, eager", Launch: 7e-6, Floor: 2.5e-6, Step: 60e-6, Fused: 1, Passes: 4.4, Compute: 0.60, Memory: 0.75, TF32: true, Replicates: true},
 	{Name: "torch-compile", Title: "PyTorch, torch.compile", Launch: 2.5e-6, Floor: 2e-6, Step: 80e-6, Fused: 0.5, Passes: 2.4, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
 	{Name: "torchscript", Title: "TorchScript", Launch: 5e-6, Floor: 2.5e-6, Step: 50e-6, Fused: 0.8, Passes: 4, Compute: 0.60, Memory: 0.75, TF32: true},
 	{Name: "transformers", Title: "Hugging Face transformers", Launch: 9e-6, Floor: 2.5e-6, Step: 2e-3, Fused: 1, Passes: 4.4, Compute: 0.55, Memory: 0.7, TF32: true},

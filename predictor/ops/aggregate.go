@@ -76,6 +76,15 @@ func tables(m *perf.Model) bool {
 	return m.Family == "recommendation" || m.Kind == "dlrm" || m.Kind == "mlp"
 }
 
+// Dense is how many of a model's parameters take part in every step: all but
+// rows of tables.
+func Dense(m *perf.Model) float64 {
+	if tables(m) {
+		return math.Min(Params(m), dense)
+	}
+	return Params(m)
+}
+
 // dense is how many parameters the layers of such a model have at most.
 const dense = 1e7
 

@@ -1,10 +1,6 @@
 package ops
 
-import (
-	"math"
-
-	"github.com/perfcast/perfcast/perf"
-)
+import "github.com/perfcast/perfcast/perf"
 
 // appendTraining appends the backward pass of the operations from index first
 // on and the optimiser's update. Each product gives two (gradients of both
@@ -41,10 +37,7 @@ func appendTraining(list []Op, first int, w perf.Workload) []Op {
 // fp32, and writes the parameter and both moments. Rows of tables are updated
 // where they were looked up.
 func update(w perf.Workload) Op {
-	p := Params(w.Facts) / float64(max(1, w.TensorParallel))
-	if tables(w.Facts) {
-		p = math.Min(p, dense)
-	}
+	p := Dense(w.Facts) / float64(max(1, w.TensorParallel))
 	return Op{Class: Update, Name: "optimizer", B: 1, M: 1, N: int(p), FLOPs: 10 * p, Bytes: 7 * 4 * p, Count: 1, Launches: 10}
 }
 

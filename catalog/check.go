@@ -129,7 +129,7 @@ func CheckModel(m perf.Model) error {
 		high  float64
 	}{
 		{"params", m.Params, 1e15}, {"active_params", m.ActiveParams, 1e15},
-		{"macs", m.MACs, 1e18}, {"activations", m.Activations, 1e15},
+		{"macs", m.MACs, 1e18}, {"activations", m.Activations, 1e15}, {"passes", m.Passes, 1e6},
 		{"layers", float64(m.Layers), 10_000}, {"decoder_layers", float64(m.DecoderLayers), 10_000},
 		{"hidden", float64(m.Hidden), 1 << 20}, {"intermediate", float64(m.Intermediate), 1 << 23},
 		{"heads", float64(m.Heads), 1 << 16}, {"kv_heads", float64(m.KVHeads), 1 << 16}, {"head_dim", float64(m.HeadDim), 1 << 16},

@@ -298,6 +298,7 @@ type ComplexityRoot struct {
 		Name               func(childComplexity int) int
 		Notes              func(childComplexity int) int
 		Params             func(childComplexity int) int
+		Passes             func(childComplexity int) int
 		Patch              func(childComplexity int) int
 		Source             func(childComplexity int) int
 		Stem               func(childComplexity int) int
@@ -1840,6 +1841,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Model.Params(childComplexity), true
+	case "Model.passes":
+		if e.ComplexityRoot.Model.Passes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Model.Passes(childComplexity), true
 	case "Model.patch":
 		if e.ComplexityRoot.Model.Patch == nil {
 			break
@@ -4122,6 +4129,8 @@ type Model implements Node {
   macs: Float!
   "Elements written by one forward pass over one sample."
   activations: Float!
+  "Forward passes that a sample takes, one after the other: denoising steps of an image, windows of a volume; 0 = 1."
+  passes: Float!
   "Anything to know about the facts."
   notes: String!
   "Where the facts come from."
@@ -4549,6 +4558,8 @@ input ModelInput {
   macs: Float = 0
   "Elements written by one forward pass over one sample."
   activations: Float = 0
+  "Forward passes that a sample takes, one after the other: denoising steps of an image, windows of a volume; 0 = 1."
+  passes: Float = 0
   "Anything to know about the facts."
   notes: String = ""
   "Where the facts come from."
@@ -5440,6 +5451,8 @@ func (ec *executionContext) childFields_Model(ctx context.Context, field graphql
 		return ec.fieldContext_Model_macs(ctx, field)
 	case "activations":
 		return ec.fieldContext_Model_activations(ctx, field)
+	case "passes":
+		return ec.fieldContext_Model_passes(ctx, field)
 	case "notes":
 		return ec.fieldContext_Model_notes(ctx, field)
 	case "source":
@@ -11686,6 +11699,29 @@ func (ec *executionContext) _Model_activations(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Model_activations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Model", field, false, false, "Float")
+}
+
+func (ec *executionContext) _Model_passes(ctx context.Context, field graphql.CollectedField, obj *perf.Model) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Model_passes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Passes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Model_passes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Model", field, false, false, "Float")
 }
 
@@ -19376,6 +19412,9 @@ func (ec *executionContext) unmarshalInputModelInput(ctx context.Context, obj an
 	if _, present := asMap["activations"]; !present {
 		asMap["activations"] = 0
 	}
+	if _, present := asMap["passes"]; !present {
+		asMap["passes"] = 0
+	}
 	if _, present := asMap["notes"]; !present {
 		asMap["notes"] = ""
 	}
@@ -19383,7 +19422,7 @@ func (ec *executionContext) unmarshalInputModelInput(ctx context.Context, obj an
 		asMap["source"] = ""
 	}
 
-	fieldsInOrder := [...]string{"name", "configJson", "family", "kind", "architecture", "aliases", "params", "activeParams", "layers", "decoderLayers", "hidden", "intermediate", "heads", "kvHeads", "headDim", "vocab", "maxPosition", "experts", "expertsPerToken", "expertIntermediate", "latentKv", "cacheLayers", "window", "windowLayers", "gatedMlp", "imageSize", "patch", "macs", "activations", "notes", "source"}
+	fieldsInOrder := [...]string{"name", "configJson", "family", "kind", "architecture", "aliases", "params", "activeParams", "layers", "decoderLayers", "hidden", "intermediate", "heads", "kvHeads", "headDim", "vocab", "maxPosition", "experts", "expertsPerToken", "expertIntermediate", "latentKv", "cacheLayers", "window", "windowLayers", "gatedMlp", "imageSize", "patch", "macs", "activations", "passes", "notes", "source"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19593,6 +19632,13 @@ func (ec *executionContext) unmarshalInputModelInput(ctx context.Context, obj an
 				return it, err
 			}
 			it.Activations = data
+		case "passes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passes"))
+			data, err := ec.unmarshalOFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Passes = data
 		case "notes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
 			data, err := ec.unmarshalOString2string(ctx, v)
@@ -21623,6 +21669,11 @@ func (ec *executionContext) _Model(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "activations":
 			out.Values[i] = ec._Model_activations(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "passes":
+			out.Values[i] = ec._Model_passes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -332,7 +332,7 @@ func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, 
 		warn("SEQUENCE_TOO_LONG", "%s was made for at most %d tokens", w.Facts.Name, m)
 	}
 	if out.Distance == perf.DistanceFar {
-		warn("FAR_FROM_DATA", "neither the design nor the device was measured: read the times as a factor of %.1f either way",
+		warn("FAR_FROM_DATA", "neither the design nor the device with this runtime was measured: read the times as a factor of %.1f either way",
 			math.Max(out.Latency.High/out.Latency.Value, out.Latency.Value/out.Latency.Low))
 	}
 	if w.Unknown.Runtime {
@@ -340,6 +340,9 @@ func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, 
 	}
 	if pk.Ran == perf.TF32 && w.Precision == perf.FP32 {
 		out.Assumptions = append(out.Assumptions, "fp32 products may run in tf32, the framework's default")
+	}
+	if n := w.Facts.Passes; n > 1 {
+		out.Assumptions = append(out.Assumptions, fmt.Sprintf("a sample takes %g forward passes", n))
 	}
 	if w.Unknown.Threads {
 		out.Assumptions = append(out.Assumptions, fmt.Sprintf("threads: %d, what %s takes by itself", w.Threads, rt.Title))

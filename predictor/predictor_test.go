@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -346,5 +347,56 @@ func BenchmarkPredictAfterMeasurements(b *testing.B) {
 		if _, err := p.Predict(w); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A sample of n passes takes n times as long as one, where nothing is known of
+// either beyond that.
+func TestPassesMultiply(t *testing.T) {
+	once := workload(resnet50, a100, 8, 0, perf.FP16)
+	f := *resnet50
+	f.Passes = 20
+	often := workload(&f, a100, 8, 0, perf.FP16)
+	a, err := InputOf(once, StepTime, Plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := InputOf(often, StepTime, Plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Cost.Stated / a.Cost.Stated; math.Abs(r-20) > 1e-9 {
+		t.Errorf("20 passes take %g times as long as one", r)
+	}
+	p := mustDefault(t)
+	if one, many := mustPredict(t, p, once), mustPredict(t, p, often); one.Memory.Value != many.Memory.Value {
+		t.Errorf("memory of %g B once, %g B pass after pass", one.Memory.Value, many.Memory.Value)
+	} else if !slices.Contains(many.Assumptions, "a sample takes 20 forward passes") {
+		t.Errorf("assumptions: %q", many.Assumptions)
+	}
+}
+
+// Copies that learn together wait for the link between them, and a faster one
+// never makes them wait longer; copies that serve do not.
+func TestCopiesExchange(t *testing.T) {
+	stated := func(mode perf.Mode, devices int, link float64) float64 {
+		d := *a100
+		d.LinkBandwidth = link
+		w := workload(bert, &d, 8, 128, perf.FP16)
+		w.Mode, w.Devices, w.Runtime = mode, devices, "torch-compile"
+		in, err := InputOf(w, StepTime, Plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in.Cost.Stated
+	}
+	if one, eight := stated(perf.Training, 1, 16e9), stated(perf.Training, 8, 16e9); eight <= one {
+		t.Errorf("eight copies learn in %g s what one does in %g s", eight, one)
+	}
+	if slow, fast := stated(perf.Training, 8, 16e9), stated(perf.Training, 8, 300e9); fast >= slow {
+		t.Errorf("%g s over a fast link, %g s over a slow one", fast, slow)
+	}
+	if one, eight := stated(perf.Inference, 1, 16e9), stated(perf.Inference, 8, 16e9); eight != one {
+		t.Errorf("eight copies that serve take %g s, one %g s", eight, one)
 	}
 }

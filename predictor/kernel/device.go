@@ -128,6 +128,20 @@ func (b bound) computeShare() float64 {
 	return b.compute / (b.compute + b.memory)
 }
 
+// typical is the bound as a middling memory for d's arithmetic would have it. The
+// utilisation is asked of this one, so that it does not depend on the bandwidth:
+// the time is the bound over it, and more bandwidth never makes it longer.
+func (b bound) typical(o *ops.Op, d *perf.Device) bound {
+	if peak := vectorPeak(d); peak > 0 {
+		b.memory = o.Bytes * ridge / peak
+	}
+	return b
+}
+
+// ridge is fp32 FLOP for each byte that GPUs' memories move: 9 to 15 from P100
+// to H100.
+const ridge = 12
+
 func boundOf(o *ops.Op, d *perf.Device, p perf.Precision) bound {
 	var b bound
 	peak := 0.0

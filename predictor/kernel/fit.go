@@ -85,13 +85,14 @@ func (m *Model) fitShape(list []sample, features int, progress func(done, total 
 	flat := make([]float64, n*features)
 	for i := range list {
 		s := &list[i]
+		typical := s.bound.typical(&s.Op, s.Device)
 		x[i] = flat[i*features : (i+1)*features : (i+1)*features]
 		if product(s.Op.Class) {
-			productInputs(x[i], &s.Op, s.Device, s.bound)
+			productInputs(x[i], &s.Op, s.Device, typical)
 		} else {
-			streamInputs(x[i], &s.Op, s.Device, s.Precision, s.bound)
+			streamInputs(x[i], &s.Op, s.Device, s.Precision, typical)
 		}
-		y[i] = s.log - m.levelOf(s.Device).at(&s.Op, s.bound)
+		y[i] = s.log - m.levelOf(s.Device).at(&s.Op, typical)
 		w[i] = s.weight
 	}
 	return boost.Fit(x, y, w, boost.Options{Loss: boost.Absolute, Trees: 48, MaxLeaves: 32, MaxDepth: 6,

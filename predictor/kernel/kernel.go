@@ -59,6 +59,7 @@ func (m *Model) utilisation(o *ops.Op, d *perf.Device, p perf.Precision, b bound
 	if m == nil {
 		return stated
 	}
+	b = b.typical(o, d)
 	x := inputs.Get().(*[productFeatures]float64)
 	defer inputs.Put(x)
 	excess := m.levelOf(d).at(o, b)

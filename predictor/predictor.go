@@ -160,28 +160,10 @@ func cost(w perf.Workload, rt *Runtime, pk Peak, ph phase) Cost {
 	list := lists.Get().(*[]ops.Op)
 	defer lists.Put(list)
 	*list = ops.Append((*list)[:0], w, s)
-	if x := exchange(w, rt, s.Train); x.Wire > 0 {
+	if x := ops.Exchange(w, s.Train, rt.Replicates); x.Wire > 0 {
 		*list = append(*list, x)
 	}
 	return costOf(w, rt, pk, *list)
-}
-
-// exchange is what copies of a model on several devices send each other in a
-// step: the sum of their gradients, in a ring, when they learn. One process of
-// PyTorch that runs all of them (nn.DataParallel) hands out the parameters anew
-// for each step; other runtimes serve from each device by itself.
-func exchange(w perf.Workload, rt *Runtime, training bool) ops.Op {
-	n := float64(w.Devices / max(1, w.TensorParallel*w.PipelineParallel))
-	params := ops.Dense(w.Facts) / float64(max(1, w.TensorParallel*w.PipelineParallel))
-	var wire float64
-	switch {
-	case n <= 1:
-	case training:
-		wire = 2 * (n - 1) / n * params * 4
-	case rt.Replicates:
-		wire = (n - 1) * params * ops.Widths(w.Precision).Weight
-	}
-	return ops.Op{Class: ops.AllReduce, Name: "exchange", B: int(n), M: 1, N: int(params), Wire: wire, Count: 1, Launches: 1}
 }
 
 // lists are operation lists to be used again.

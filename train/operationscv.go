@@ -51,7 +51,7 @@ func JudgeOperations(rows []kernel.Row, progress func(stage string, done, total 
 			return nil
 		}
 	}
-	err := inTurn(fits, progress)
+	err := fitAll(fits, progress)
 	return slices.Concat(scores...), err
 }
 

@@ -112,7 +112,7 @@ func TestIntervalsCover(t *testing.T) {
 	for _, split := range []string{"row", "model", "device"} {
 		coverage, excess := 0.0, 0.0
 		for seed := range uint64(worlds) {
-			results, err := CrossValidate(&Corpus{Cases: synthetic(t, 20+seed, 2500)}, split, 2, 0, quick(), nil)
+			results, err := CrossValidate(&Corpus{Cases: synthetic(t, 2+seed, 6000)}, split, 2, 0, quick(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

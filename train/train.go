@@ -3,13 +3,11 @@ package train
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/perf"
@@ -104,7 +102,7 @@ func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
 			})
 		}
 	}
-	if err := inTurn(fits, o.Progress); err != nil {
+	if err := fitAll(fits, o.Progress); err != nil {
 		return nil, err
 	}
 	if o.Calibrate {
@@ -114,22 +112,6 @@ func Train(c *Corpus, o Options) (*predictor.Artefact, error) {
 	}
 	prune(a.Learned, pts)
 	return a, nil
-}
-
-// inTurn does the fits side by side, and reports how many are done.
-func inTurn(fits []func() error, progress func(stage string, done, total int)) error {
-	failed := make([]error, len(fits))
-	var mu sync.Mutex
-	done := 0
-	sideBySide(len(fits), func(i int) {
-		failed[i] = fits[i]()
-		mu.Lock()
-		defer mu.Unlock()
-		if done++; progress != nil {
-			progress("fits", done, len(fits))
-		}
-	})
-	return errors.Join(failed...)
 }
 
 // fitServing fits the artefact's model of language models under load, where

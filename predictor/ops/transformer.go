@@ -275,15 +275,14 @@ func Hit(E, k, rows int) float64 {
 }
 
 // allReduce lists the sum over a tensor-parallel group after a row-parallel
-// product: a ring sends 2 (p-1)/p of the data from each device.
+// product.
 func (b *builder) allReduce(name string) {
 	if b.tp == 1 {
 		return
 	}
 	bytes := float64(b.rows) * float64(b.m.Hidden) * max(2, b.width.Activation)
-	p := float64(b.tp)
 	b.add(Op{Class: AllReduce, Name: name, B: b.tp, M: b.rows, N: b.m.Hidden, Bytes: 2 * bytes,
-		Wire: 2 * (p - 1) / p * bytes, Count: b.layers, Launches: 1})
+		Wire: ring(b.tp, bytes), Count: b.layers, Launches: 1})
 }
 
 // head lists the last normalisation and the logits.

@@ -42,7 +42,7 @@ var scale = [numFamilies]float64{1, 0.5, 0.3, 0.3, 0.3, 0.3, 0.4, 0.3, 0.3, 0.4,
 const shrinkage = 0.5
 
 // sweeps over all effects, each of them fitted to what the others leave.
-const sweeps = 30
+const sweeps = 40
 
 // maxFactor is the logarithm of the most that effects may change a part.
 const maxFactor = 4

@@ -170,7 +170,7 @@ func TestLearnsWhichPartIsOff(t *testing.T) {
 	if s, _ := added(1); s < 0.15 || s > 0.25 {
 		t.Errorf("a prompt of one token starts %.3f s later than physics has it, want 0.2", s)
 	}
-	if s, share := added(30000); s > 0.3 {
+	if s, share := added(30000); share > 0.1 {
 		t.Errorf("a long prompt starts %.3f s or %.0f %% later, want 0.2 s, which is hardly any of it", s, 100*share)
 	}
 }

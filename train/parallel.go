@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -22,4 +23,21 @@ func sideBySide(n int, do func(i int)) {
 		})
 	}
 	wg.Wait()
+}
+
+// fitAll does the fits side by side, and reports how many are done. Its error
+// joins all of theirs.
+func fitAll(fits []func() error, progress func(stage string, done, total int)) error {
+	failed := make([]error, len(fits))
+	var mu sync.Mutex
+	done := 0
+	sideBySide(len(fits), func(i int) {
+		failed[i] = fits[i]()
+		mu.Lock()
+		defer mu.Unlock()
+		if done++; progress != nil {
+			progress("fits", done, len(fits))
+		}
+	})
+	return errors.Join(failed...)
 }

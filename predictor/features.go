@@ -108,6 +108,10 @@ const (
 	numGroups
 )
 
+// SoftwareGroup is the kind of groups that are one runtime on one class of
+// processor.
+const SoftwareGroup = groupSoftware
+
 // SoftwareGroups are the first kinds of groups: a runtime on a sort of
 // processor.
 const SoftwareGroups = groupRuntime + 1

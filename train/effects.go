@@ -19,14 +19,15 @@ type effects struct {
 	points   []pointState
 	parts    []predictor.Parted // of each point's stated time
 	residual []float64          // ln(time), less that of the trees once there are any
-	sigma    float64
+	sigma    float64            // what the effects leave of a typical point
+	clarity  []float64          // sigma over what they leave of a typical point of the same software
 }
 
 // pointState is what sweeps read and write of a point: a line of a cache, which
 // is what they wait for.
 type pointState struct {
-	left   float64 // of ln(time), less the effects' as they were linearised
-	weight float64
+	left   float64               // of ln(time), less the effects' as they were linearised
+	weight [2]float32            // in the effects of software and hardware, and in those of designs
 	share  [coefficients]float32 // d ln(time) / d coefficient
 	sum    [coefficients]float32 // of its groups' effects
 }
@@ -79,7 +80,8 @@ func (e *effects) into(l *predictor.Learned) {
 }
 
 func newEffects(s *study, pts []Point) *effects {
-	e := &effects{pts: pts, points: make([]pointState, len(pts)), parts: make([]predictor.Parted, len(pts)), residual: make([]float64, len(pts)), sigma: 0.2}
+	e := &effects{pts: pts, points: make([]pointState, len(pts)), parts: make([]predictor.Parted, len(pts)), residual: make([]float64, len(pts)),
+		sigma: 0.2, clarity: make([]float64, len(pts))}
 	for i := range pts {
 		e.parts[i], e.residual[i] = pts[i].In.Cost.Parted, pts[i].Y
 	}
@@ -147,16 +149,39 @@ func (p *pointState) factors() (u predictor.Factors) {
 	return u.Bounded()
 }
 
+// reweigh sets what points weigh. What designs are like is told the better by a
+// point the less is left of its software's points, as a likelihood has it whose
+// errors are of that size. In the effects of hardware all software has the same say.
 func (e *effects) reweigh() {
 	abs := make([]float64, len(e.points))
 	for i := range e.points {
 		abs[i] = math.Abs(e.points[i].left)
 	}
-	e.sigma = math.Max(0.02, 1.48*med(abs))
-	for i := range e.points {
-		e.points[i].weight = e.pts[i].Weight * math.Min(1, 1.5*e.sigma/math.Max(abs[i], 1e-9))
+	e.sigma = typical(abs)
+	software := &e.kinds[predictor.SoftwareGroup]
+	for j := range software.effects {
+		members := software.members[software.from[j]:software.from[j+1]]
+		own := make([]float64, len(members))
+		for n, i := range members {
+			own[n] = abs[i]
+		}
+		n := float64(len(members))
+		sigma := math.Exp((n*math.Log(typical(own)) + few*math.Log(e.sigma)) / (n + few))
+		for _, i := range members {
+			e.clarity[i] = e.sigma / sigma
+			w, a := e.pts[i].Weight, math.Max(abs[i], 1e-9)
+			e.points[i].weight = [2]float32{float32(w * math.Min(1, 1.5*e.sigma/a)), float32(w * e.clarity[i] * math.Min(1, 1.5*sigma/a))}
+		}
 	}
 }
+
+// few is how many points of one software say as much of its errors' size as all
+// the others do.
+const few = 30
+
+// typical is the standard deviation of errors, from their absolute values, by
+// the median.
+func typical(abs []float64) float64 { return math.Max(0.02, 1.48*med(abs)) }
 
 // sweep re-estimates the effects of one kind of groups, a group's coefficients
 // one after the other, and their variances. No point is in two groups of a kind,
@@ -165,6 +190,10 @@ func (e *effects) sweep(t int) {
 	x := &e.kinds[t]
 	s2 := e.sigma * e.sigma
 	var lambda, tau, most, spread [coefficients]float64
+	of := 0
+	if t >= predictor.DesignGroups {
+		of = 1
+	}
 	for _, k := range x.moves {
 		lambda[k] = s2 / (x.tau[k] * x.tau[k])
 		most[k], spread[k] = bounds(t, k)
@@ -178,7 +207,7 @@ func (e *effects) sweep(t int) {
 				p := &e.points[i]
 				p.move(last, step)
 				share := float64(p.share[k])
-				w := p.weight * share
+				w := float64(p.weight[of]) * share
 				sum += w * p.left
 				weight += w * share
 			}

@@ -59,12 +59,13 @@ func (s *study) fit(pts []Point, o Options) (*predictor.Learned, error) {
 	l := &predictor.Learned{}
 	e := newEffects(s, pts)
 	e.sweeps(o.Sweeps/2, early)
-	target := make([]float64, len(pts))
+	e.reweigh()
+	target, weight := make([]float64, len(pts)), make([]float64, len(pts))
 	for i := range pts {
-		target[i] = e.points[i].left + kept*e.ofDevice(i)
+		target[i], weight[i] = e.points[i].left+kept*e.ofDevice(i), pts[i].Weight*e.clarity[i]
 	}
 	var err error
-	if l.Folds, err = s.fitTrees(pts, target, o); err != nil {
+	if l.Folds, err = s.fitTrees(pts, target, weight, o); err != nil {
 		return nil, err
 	}
 	for i := range pts {
@@ -77,7 +78,7 @@ func (s *study) fit(pts []Point, o Options) (*predictor.Learned, error) {
 }
 
 // fitTrees fits one model to all points but those of each fold of designs.
-func (s *study) fitTrees(pts []Point, target []float64, o Options) ([]*boost.Model, error) {
+func (s *study) fitTrees(pts []Point, target, weight []float64, o Options) ([]*boost.Model, error) {
 	var mono []int
 	var ofDevice []bool
 	for _, f := range predictor.Features {
@@ -88,7 +89,7 @@ func (s *study) fitTrees(pts []Point, target []float64, o Options) ([]*boost.Mod
 	}
 	y, w := make([]float64, len(s.readings)), make([]float64, len(s.readings))
 	for i := range pts {
-		y[pts[i].row], w[pts[i].row] = target[i], pts[i].Weight
+		y[pts[i].row], w[pts[i].row] = target[i], weight[i]
 	}
 	models, failed := make([]*boost.Model, o.Folds), make([]error, o.Folds)
 	sideBySide(o.Folds, func(k int) {

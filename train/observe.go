@@ -99,10 +99,7 @@ func (o *Observer) Observe(r *Row) Case {
 	if d == nil {
 		k.Reason = "no facts of the device"
 	}
-	size, err := catalog.ParseImageSize(r.ImageSize)
-	if err != nil {
-		size = 0
-	}
+	size := sizeOf(r)
 	m := o.model(r, size)
 	if m == nil || !m.Sized() {
 		k.Reason = strings.TrimPrefix(k.Reason+"; no facts of the model", "; ")
@@ -136,6 +133,20 @@ func (o *Observer) Observe(r *Row) Case {
 	k.Group = groupOf(&k)
 	return k
 }
+
+// sizeOf is the side of a row's images; 0 where it states none. Exported graphs
+// may state the first two numbers of their input's shape, which are no size:
+// "1x384" is a sequence, "1x3" the channels of an image.
+func sizeOf(r *Row) int {
+	size, err := catalog.ParseImageSize(r.ImageSize)
+	if _, ok := strings.CutPrefix(r.ImageSize, "1x"); ok || err != nil || size < smallest {
+		return 0
+	}
+	return size
+}
+
+// smallest side of an image that a network takes.
+const smallest = 16
 
 // workload fills in the configuration from what a request could carry.
 func (k *Case) workload(size int) {
@@ -315,14 +326,20 @@ func (k *Case) sequence(generates bool) {
 	if w.SequenceLength > 0 || w.OutputLength > 0 || !(w.Facts.Text() || w.Facts.Generates()) {
 		return
 	}
-	w.Unknown.Sequence = true
-	name := strings.ToLower(k.Row.Model)
-	for _, s := range samples {
-		if strings.Contains(name, s.name) && strings.HasPrefix(name, "mlperf") {
-			w.SequenceLength, w.OutputLength, w.Unknown.Sequence = s.in, s.out, false
+	if n, ok := strings.CutPrefix(k.Row.ImageSize, "1x"); ok { // the shape of an exported graph's input
+		if n, err := strconv.Atoi(n); err == nil {
+			w.SequenceLength = n
 			return
 		}
 	}
+	name := strings.ToLower(k.Row.Model)
+	for _, s := range samples {
+		if strings.HasPrefix(name, s.zoo) && strings.Contains(name, s.name) {
+			w.SequenceLength, w.OutputLength = s.in, s.out
+			return
+		}
+	}
+	w.Unknown.Sequence = true
 	w.SequenceLength = 128
 	if generates {
 		w.SequenceLength = 512
@@ -331,13 +348,15 @@ func (k *Case) sequence(generates bool) {
 
 // samples are the mean lengths of MLPerf's text samples: SQuAD (at most 384,
 // 178 in the mean, which engines without padding compute), CNN/DailyMail,
-// OpenOrca, and the mixed set of Mixtral.
+// OpenOrca, and the mixed set of Mixtral; the lengths that exported graphs of
+// Marian's and CLIP's encoders were made for; and SQuAD padded.
 var samples = []struct {
-	name    string
-	in, out int
+	zoo, name string
+	in, out   int
 }{
-	{"bert", 178, 0}, {"gptj", 1919, 69}, {"gpt-j", 1919, 69}, {"llama2-70b", 294, 294}, {"mixtral", 330, 145},
-	{"llama3.1-405b", 9428, 684}, {"llama3.1-8b", 778, 73},
+	{"mlperf", "bert", 178, 0}, {"mlperf", "gptj", 1919, 69}, {"mlperf", "gpt-j", 1919, 69}, {"mlperf", "llama2-70b", 294, 294},
+	{"mlperf", "mixtral", 330, 145}, {"mlperf", "llama3.1-405b", 9428, 684}, {"mlperf", "llama3.1-8b", 778, 73},
+	{"qai/opus_mt", "encoder", 256, 0}, {"qai", "text_encoder", 77, 0}, {"inc", "squad", 384, 0},
 }
 
 // spread deals a language model over the devices the way its engines do: as

@@ -67,29 +67,6 @@ func (o *Observer) model(r *Row, size int) *perf.Model {
 	return m
 }
 
-// relabelled is the row with what its path and its system's name say, where it
-// is filed under something that it cannot be: a submission put the networks it
-// had searched among under the name of the benchmark's reference, another an
-// Odroid's runs in OpenCL under a board of NVIDIA's, which has none.
-func relabelled(r *Row) *Row {
-	if r.Platform == "cuda" && strings.HasPrefix(r.say("system"), "odroid-") && strings.HasSuffix(r.say("system"), "-opencl") {
-		right := *r
-		right.Device, right.Platform = "Arm Mali-G52 MP6 GPU", "opencl"
-		return &right
-	}
-	if r.Model != "mlperf/resnet" {
-		return r
-	}
-	for part := range strings.SplitSeq(r.say("location"), "/") {
-		if strings.HasPrefix(part, "mobilenet-") || strings.HasPrefix(part, "efficientnet-") {
-			right := *r
-			right.Model, right.ImageSize, right.Params, right.MACs, right.Activations = "mlperf/"+part, "", 0, 0, 0
-			return &right
-		}
-	}
-	return r
-}
-
 // Observe understands a row. One that cannot be predicted comes back with the
 // reason.
 func (o *Observer) Observe(r *Row) Case {
@@ -313,6 +290,8 @@ func usualBatch(w *perf.Workload, m predictor.Manner) int {
 		return 512
 	case accelerator && (m == predictor.Offline || m == predictor.Server):
 		return 64
+	case w.Facts.Generates() && w.Facts.Text() && w.Mode == perf.Inference: // as scripts of text generation do
+		return 1
 	case accelerator || w.Mode == perf.Training:
 		return 32
 	}

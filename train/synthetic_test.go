@@ -353,9 +353,25 @@ func TestRelabelled(t *testing.T) {
 			t.Errorf("%s became another", same.Model)
 		}
 	}
-	odroid := relabelled(&Row{Platform: "cuda", Device: "NVIDIA Jetson AGX Xavier", Extra: map[string]any{"system": "odroid-armnn-v21.11-opencl"}})
-	if odroid.Platform != "opencl" || odroid.Device == "NVIDIA Jetson AGX Xavier" {
-		t.Errorf("%+v", odroid)
+	for _, c := range []struct{ filed, system, want string }{
+		{"NVIDIA Jetson AGX Xavier", "odroid-armnn-v21.11-opencl", "Arm Mali-G52 MP6 GPU"},
+		{"NVIDIA Jetson AGX Xavier", "xavier-armnn-v20.08-opencl", "NVIDIA Jetson AGX Xavier"},
+		{"Cortex-A72", "a1.metal-tflite_cpp-cpu-tflite-vmaster-default_config", "AWS Graviton"},
+		{"Cortex-A72", "raspberrypi4-tflite_armnn_cpp-cpu-armnn_tflite-v22.11-using_neon", "BCM2835 Arm Cortex-A72 r0p3"},
+		{"BCM2835 Arm Cortex-A72 r0p3", "rpi3-tflite-v2.7.1-ruy", "BCM2837 Arm Cortex-A53 r0p4"},
+	} {
+		if got := relabelled(&Row{Platform: "cuda", Device: c.filed, Extra: map[string]any{"system": c.system}}); got.Device != c.want {
+			t.Errorf("%s of %s is taken for %s, want %s", c.system, c.filed, got.Device, c.want)
+		}
+	}
+	cat, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range boards {
+		if d, err := cat.Device(b.device, perf.Platform(b.platform)); err != nil || d.Name != b.device {
+			t.Errorf("%s on %s: %v", b.device, b.platform, err)
+		}
 	}
 }
 

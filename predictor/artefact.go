@@ -55,7 +55,7 @@ type SourceGroup struct {
 
 const (
 	magic         = "PERFCAST"
-	formatVersion = 1
+	formatVersion = 2
 	headerLength  = len(magic) + 2 + sha256.Size
 	maxArtefact   = 256 << 20 // bytes a decoded artefact may have
 )
@@ -182,16 +182,18 @@ func (a *Artefact) section(name string, b []byte) error {
 // numbers are the small tables, as one list.
 func (l *Learned) numbers() []float64 {
 	var xs []float64
-	for _, tau := range l.Tau {
-		for _, x := range tau {
-			xs = append(xs, float64(x))
+	for t := range l.Tau {
+		for _, tau := range l.Tau[t] {
+			for _, x := range tau {
+				xs = append(xs, float64(x))
+			}
 		}
 	}
 	return append(append(append(xs, l.Noise), l.Low[:]...), l.High[:]...)
 }
 
 func (l *Learned) setNumbers(b []byte) error {
-	if len(b) != 8*(NumGroups*NumCoefficients+1+2*NumStates) {
+	if len(b) != 8*(NumGroups*NumSorts*NumCoefficients+1+2*NumStates) {
 		return errors.New("of another size: train again")
 	}
 	next := func() float64 {
@@ -200,8 +202,10 @@ func (l *Learned) setNumbers(b []byte) error {
 		return x
 	}
 	for t := range l.Tau {
-		for k := range l.Tau[t] {
-			l.Tau[t][k] = float32(next())
+		for s := range l.Tau[t] {
+			for k := range l.Tau[t][s] {
+				l.Tau[t][s][k] = float32(next())
+			}
 		}
 	}
 	l.Noise = next()

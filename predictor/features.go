@@ -48,6 +48,7 @@ func (q Quantity) String() string { return quantityNames[q] }
 type Input struct {
 	X      []float64
 	Groups [numGroups]uint64 // hashes; 0 = none
+	Sorts  [numGroups]Sort   // of its groups
 	Cost   Cost
 }
 
@@ -83,70 +84,6 @@ func (f Feature) OfDevice() bool { return slices.Contains(deviceFacts, f.Name) }
 var deviceFacts = []string{"peak", "peak_per_core", "peak_over_fp32", "cache", "cores", "clock", "year",
 	"gpu", "host", "edge", "npu", "mobile", "mcu", "platform"}
 
-// Groups of shared effects, coarse first.
-const (
-	groupSoftware = iota
-	groupRuntime
-	groupRuntimePrecision
-	groupThreads
-	groupVersion
-	groupManner
-	groupMaker
-	groupDevice
-	groupDeviceRuntime
-	groupDeviceVersion
-	groupDevicePrecision
-	groupDesign
-	groupDesignRuntime
-	groupDesignDevice
-	groupStem
-	groupStemPhase
-	groupStemRuntime
-	groupStemKind
-	groupStemDevice
-	groupCell
-	numGroups
-)
-
-// SoftwareGroup is the kind of groups that are one runtime on one class of
-// processor.
-const SoftwareGroup = groupSoftware
-
-// SoftwareGroups are the first kinds of groups: a runtime on a sort of
-// processor.
-const SoftwareGroups = groupRuntime + 1
-
-// DesignGroups is the first kind of groups that a model's design is part of:
-// those before it are of the software and hardware alone.
-const DesignGroups = groupDesign
-
-// DeviceGroup and LastDeviceGroup are the first and last kind of groups that
-// are of one device.
-const (
-	DeviceGroup     = groupDevice
-	LastDeviceGroup = groupDevicePrecision
-)
-
-// NumGroups is how many kinds of groups there are.
-const NumGroups = numGroups
-
-// GroupNames are the kinds of groups, in the order of Input.Groups.
-var GroupNames = [numGroups]string{"runtime x class of device", "runtime x kind of device", "runtime x precision x mode", "runtime x threads", "runtime x version", "manner", "generation x runtime", "device", "device x runtime", "device x runtime x version",
-	"device x runtime x precision x mode", "design", "design x runtime x class", "design x device", "model", "model x phase x precision", "model x runtime",
-	"model x class of device", "model x device", "model x device x runtime x precision x mode"}
-
-// hash is FNV-1a of the parts, each ended by a zero byte; never 0.
-func hash(parts ...string) uint64 {
-	h := uint64(14695981039346656037)
-	for _, p := range parts {
-		for i := range len(p) {
-			h = (h ^ uint64(p[i])) * 1099511628211
-		}
-		h *= 1099511628211 // the zero byte
-	}
-	return h | 1
-}
-
 // InputOf is what learning sees of one quantity of a workload. The workload
 // need not be complete.
 func InputOf(w perf.Workload, q Quantity, m Manner) (Input, error) {
@@ -179,7 +116,7 @@ func inputOf(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner) Input 
 	}
 	in := Input{Cost: c, X: make([]float64, 0, len(Features))}
 	in.X = appendFeatures(in.X, w, rt, pk, q, m, &c)
-	in.Groups = groupsOf(w, rt, q, m)
+	in.Groups, in.Sorts = groupsOf(w, rt, q, m), sortsOf(w)
 	return in
 }
 
@@ -283,81 +220,3 @@ func versionOf(w perf.Workload) float64 {
 
 // platforms in the order of their feature.
 var platforms = []perf.Platform{perf.CPU, perf.CUDA, perf.ROCm, perf.MPS, "xpu", "vulkan", "opencl", "qualcomm", "hailo", "rknn", "tpu", "hpu", "neuron", "mcu", "coreml"}
-
-// half is the class of a precision that effects are shared over.
-func precisionClass(p perf.Precision) string {
-	switch p {
-	case perf.FP64:
-		return "64"
-	case perf.FP32, perf.TF32:
-		return "32"
-	case perf.FP16, perf.BF16, perf.AMP, perf.AMPBF16:
-		return "16"
-	case perf.Int8, perf.FP8:
-		return "8"
-	}
-	return "4"
-}
-
-// class is what sort of processor a device is: boards for desks and for racks
-// run the same software.
-func class(d *perf.Device) string {
-	switch {
-	case gpuBoard(d) || d.Kind == "datacenter-gpu-slice":
-		return "gpu"
-	case host(d):
-		return "cpu"
-	}
-	return d.Kind
-}
-
-func groupsOf(w perf.Workload, rt *Runtime, q Quantity, m Manner) (g [numGroups]uint64) {
-	dev := w.Hardware.Name + "@" + string(w.Platform)
-	arch, stem := design(w.Facts), StemOf(w.Facts)
-	prec, mode, kind := precisionClass(w.Precision), string(w.Mode), w.Hardware.Kind
-	phase := string(rune('a' + int(q)))
-	manner := string(rune('0' + int(m)))
-	threads := ""
-	if w.Threads > 0 {
-		threads = string(rune('0' + min(w.Threads, 64)))
-	}
-	generation := w.Hardware.Vendor + string(rune('0'+w.Hardware.Year/3-670))
-	if host(w.Hardware) && w.Hardware.Architecture != "" { // code is written for cores, whoever sells them
-		generation = w.Hardware.Architecture
-	}
-	tokens := "" // language models run other kernels of a runtime
-	if w.Facts.Text() {
-		tokens = "t"
-	}
-	g[groupSoftware] = hash("w", rt.Name, class(w.Hardware), mode, tokens)
-	g[groupRuntime] = hash("r", rt.Name, kind, tokens)
-	g[groupRuntimePrecision] = hash("rp", rt.Name, kind, prec, mode, phase, tokens)
-	g[groupThreads] = hash("rt", rt.Name, kind, threads, string(rune('0'+min(w.Devices, 64))), mode)
-	g[groupMaker] = hash("g", generation, kind, string(w.Platform), rt.Name, tokens)
-	g[groupVersion] = hash("v", rt.Name, w.RuntimeVersion, mode, w.Layout)
-	g[groupManner] = hash("m", manner, rt.Name, kind)
-	g[groupDevice] = hash("d", dev)
-	g[groupDeviceRuntime] = hash("dr", dev, rt.Name, threads, tokens)
-	g[groupDeviceVersion] = hash("dv", dev, rt.Name, w.RuntimeVersion, mode, w.Layout)
-	g[groupDevicePrecision] = hash("dp", dev, rt.Name, prec, mode, manner, phase, threads, tokens)
-	g[groupDesign] = hash("a", arch)
-	g[groupDesignRuntime] = hash("ar", arch, rt.Name, class(w.Hardware), prec)
-	g[groupDesignDevice] = hash("ad", arch, dev, rt.Name)
-	g[groupStem] = hash("s", stem)
-	g[groupStemPhase] = hash("sp", stem, phase, mode, prec)
-	g[groupStemRuntime] = hash("sr", stem, rt.Name, w.Layout)
-	g[groupStemKind] = hash("sk", stem, class(w.Hardware), rt.Name, mode)
-	g[groupStemDevice] = hash("sd", stem, dev)
-	g[groupCell] = hash("c", stem, dev, rt.Name, prec, mode, phase, manner, threads)
-	return g
-}
-
-// Sloped reports whether the effects of a kind of groups work on the parts of a
-// time too, not only on the whole.
-func Sloped(t int) bool {
-	switch t {
-	case groupSoftware, groupRuntime, groupRuntimePrecision, groupThreads, groupMaker, groupDevice, groupDeviceRuntime, groupDevicePrecision, groupDesign, groupDesignRuntime, groupStem, groupStemKind:
-		return true
-	}
-	return false
-}

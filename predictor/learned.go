@@ -25,8 +25,8 @@ import (
 type Learned struct {
 	Folds   []*boost.Model
 	Effects map[uint64]Effect
-	Tau     [NumGroups]Coefficients // standard deviation of each kind's effects
-	Noise   float64                 // of single points around all effects
+	Tau     [NumGroups][NumSorts]Coefficients // standard deviation of each kind's effects
+	Noise   float64                           // of single points around all effects
 
 	// The interval: the error's typical size as trees see it (Scale predicts
 	// its logarithm from x, the state of knowledge and the effects' variance),
@@ -124,7 +124,7 @@ func (l *Learned) corrected(in *Input, changed func(t int, g uint64) (Effect, bo
 	o.variance = l.Noise * l.Noise
 	o.state = l.State(in)
 	for t, g := range in.Groups {
-		e := l.effect(t, g)
+		e := l.effect(t, g, in.Sorts[t])
 		if changed != nil {
 			if c, ok := changed(t, g); ok {
 				e = c
@@ -154,14 +154,14 @@ func (u Factors) Bounded() Factors {
 	return u
 }
 
-// effect is what training knows of a group: its effect, or that there is none
-// yet.
-func (l *Learned) effect(t int, g uint64) Effect {
+// effect is what training knows of a group of a sort: its effect, or that there
+// is none yet.
+func (l *Learned) effect(t int, g uint64, s Sort) Effect {
 	if e, ok := l.Effects[g]; ok {
 		return e
 	}
 	var e Effect
-	for k, tau := range l.Tau[t] {
+	for k, tau := range l.Tau[t][s] {
 		e.Variance[k] = tau * tau
 	}
 	return e

@@ -1,12 +1,16 @@
 package predictor
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // nearby is what was measured on one device, as a Gaussian process sees it: two
 // times are alike by the effects they share, each with the variance that
-// training left to it, and by how alike the parts are that these work on. It
-// tells a device whose memory is slow from one whose launches are, from a
-// handful of measurements.
+// training left to it, and by how alike the parts are that these work on; and
+// what trees get wrong about a device, they get alike for alike work. It tells a
+// device whose memory is slow from one whose launches are, from a handful of
+// measurements.
 type nearby struct {
 	points  []point
 	inverse [][]float64 // of the covariance of the points' surprises
@@ -17,6 +21,7 @@ type nearby struct {
 type point struct {
 	groups   [numGroups]uint64
 	share    Factors
+	work     [len(ofWork)]float64
 	surprise float64 // ln(time) less what was said before anything was measured
 	id       string
 	variance *[numGroups]Coefficients // that training left to its groups' effects
@@ -26,10 +31,27 @@ type point struct {
 func (l *Learned) pointOf(in *Input, u *Factors) point {
 	p := point{groups: in.Groups, share: in.Cost.Sensitivity(u), variance: new([numGroups]Coefficients)}
 	for t, g := range in.Groups {
-		p.variance[t] = l.effect(t, g).Variance
+		p.variance[t] = l.effect(t, g, in.Sorts[t]).Variance
+	}
+	for i, f := range ofWork {
+		p.work[i] = in.X[f] / reach
 	}
 	return p
 }
+
+// ofWork are the features, all logarithms, by which work is alike.
+var ofWork = [...]int{feature("intensity_over_ridge"), feature("compute_over_launch"), feature("batch"), feature("activations_per_mac"), feature("depth")}
+
+func feature(name string) int {
+	return slices.IndexFunc(Features, func(f Feature) bool { return f.Name == name })
+}
+
+// What trees get wrong about a device; chosen by leaving devices out.
+const (
+	wrong     = 0.15 // standard deviation of ln(time)
+	reach     = 3    // in each of ofWork, of what is wrong alike
+	elsewhere = 0.3  // share of it that two runtimes have in common
+)
 
 const (
 	maxNearby   = 24  // points kept of a device, the newest
@@ -39,7 +61,14 @@ const (
 
 // covariance of two times.
 func covariance(a, b *point) float64 {
-	sum := 0.0
+	apart := 0.0
+	for i, x := range a.work {
+		apart += (x - b.work[i]) * (x - b.work[i])
+	}
+	sum := wrong * wrong * math.Exp(-apart/2)
+	if a.groups[groupDeviceRuntime] != b.groups[groupDeviceRuntime] {
+		sum *= elsewhere
+	}
 	for t, g := range a.groups {
 		if g != b.groups[t] {
 			continue
@@ -83,7 +112,8 @@ func (n *nearby) with(l *Learned, p point) *nearby {
 }
 
 // shift is by how much the points move the logarithm of a time, and the
-// variance they take from it. A time with more of the part that seems to be slow
+// variance they take from it: less what trees get wrong, which no opinion counts
+// before there are points. A time with more of the part that seems to be slow
 // moves further than what was measured, but not much: which part it is remains
 // a guess.
 func (n *nearby) shift(p *point) (shift, less float64) {
@@ -101,7 +131,7 @@ func (n *nearby) shift(p *point) (shift, less float64) {
 			less += k[i] * n.inverse[i][j] * k[j]
 		}
 	}
-	return shift, less
+	return shift, less - wrong*wrong
 }
 
 // invert a symmetric positive definite matrix, which it overwrites

@@ -97,7 +97,7 @@ func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q
 	for t, g := range in.Groups {
 		u, ok := s.effects.get(g)
 		if !ok {
-			u.Effect = l.effect(t, g)
+			u.Effect = l.effect(t, g, in.Sorts[t])
 		}
 		for k := range NumCoefficients {
 			h := 1.0

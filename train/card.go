@@ -85,9 +85,12 @@ func writeContents(p func(string, ...any), a *predictor.Artefact) {
 	}
 	p("\n## Contents\n\n%d ensembles of trees; %d effects; %d bytes of kernels' utilisation; %d bytes of serving. Single points scatter by %.1f %% around all effects.\n\n",
 		len(l.Folds), len(l.Effects), len(a.Kernel), len(a.Serving), 100*l.Noise)
-	p("How much members of a kind of group differ (standard deviation of ln time), which is also how much a first measurement can teach:\n\n| group | whole | compute | activations | weights | wire | host |\n|---|---|---|---|---|---|---|\n")
-	for t, tau := range l.Tau {
-		p("| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", predictor.GroupNames[t], tau[predictor.Common], tau[0], tau[1], tau[2], tau[3], tau[4])
+	p("How much members of a kind of group differ (standard deviation of ln time), which is also how much a first measurement can teach:\n\n| group | of | whole | compute | activations | weights | wire | host |\n|---|---|---|---|---|---|---|---|\n")
+	for t := range l.Tau {
+		for _, s := range predictor.Sorts(t) {
+			tau := &l.Tau[t][s]
+			p("| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", predictor.GroupNames[t], predictor.SortNames[s], tau[predictor.Common], tau[0], tau[1], tau[2], tau[3], tau[4])
+		}
 	}
 }
 

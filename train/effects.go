@@ -38,7 +38,9 @@ type kind struct {
 	members []int32 // points, those of a group adjacent
 	from    []int32 // per group and one more: where its members begin
 	effects []effect
-	tau     [coefficients]float64
+	sorts   []predictor.Sort // per group
+	sizes   [predictor.NumSorts]int
+	tau     [predictor.NumSorts][coefficients]float64
 	moves   []int // the coefficients that it has
 }
 
@@ -66,8 +68,10 @@ func (e *effects) into(l *predictor.Learned) {
 	l.Effects = map[uint64]predictor.Effect{}
 	for t := range e.kinds {
 		kind := &e.kinds[t]
-		for k := range coefficients {
-			l.Tau[t][k] = float32(kind.tau[k])
+		for s := range kind.tau {
+			for k, tau := range kind.tau[s] {
+				l.Tau[t][s][k] = float32(tau)
+			}
 		}
 		for j := range kind.effects {
 			var x predictor.Effect
@@ -116,15 +120,25 @@ func newKind(t int, pts []Point, groups []int32) kind {
 		x.members[next[j]] = int32(i)
 		next[j]++
 	}
-	x.effects = make([]effect, len(n))
+	x.effects, x.sorts = make([]effect, len(n)), make([]predictor.Sort, len(n))
+	for j := range x.sorts {
+		x.sorts[j] = pts[x.members[x.from[j]]].In.Sorts[t]
+		x.sizes[x.sorts[j]]++
+	}
 	for k := range coefficients {
 		if k == predictor.Common || predictor.Sloped(t) {
 			x.moves = append(x.moves, k)
-			x.tau[k] = 0.15
+			for s := range x.tau {
+				x.tau[s][k] = usual
+			}
 		}
 	}
 	return x
 }
+
+// usual is the standard deviation that effects are expected to have before any
+// are known.
+const usual = 0.15
 
 // relinearise computes the time's shares, and what the effects leave, at the
 // present effects.
@@ -189,17 +203,21 @@ func typical(abs []float64) float64 { return math.Max(0.02, 1.48*med(abs)) }
 func (e *effects) sweep(t int) {
 	x := &e.kinds[t]
 	s2 := e.sigma * e.sigma
-	var lambda, tau, most, spread [coefficients]float64
+	var lambdas, sums [predictor.NumSorts][coefficients]float64
+	var most, spread [coefficients]float64
+	for _, k := range x.moves {
+		for s := range lambdas {
+			lambdas[s][k] = s2 / (x.tau[s][k] * x.tau[s][k])
+		}
+		most[k], spread[k] = bounds(t, k)
+	}
 	of := 0
 	if t >= predictor.DesignGroups {
 		of = 1
 	}
-	for _, k := range x.moves {
-		lambda[k] = s2 / (x.tau[k] * x.tau[k])
-		most[k], spread[k] = bounds(t, k)
-	}
 	for j := range x.effects {
 		members, f := x.members[x.from[j]:x.from[j+1]], &x.effects[j]
+		lambda, tau := &lambdas[x.sorts[j]], &sums[x.sorts[j]]
 		last, step := predictor.Common, 0.0 // what was changed before, which points are still to be told
 		for _, k := range x.moves {
 			sum, weight := 0.0, 0.0
@@ -222,7 +240,17 @@ func (e *effects) sweep(t int) {
 		}
 	}
 	for _, k := range x.moves {
-		x.tau[k] = max(0.005, min(spread[k], math.Sqrt(tau[k]/float64(len(x.effects)))))
+		whole := 0.0
+		for s := range sums {
+			whole += sums[s][k]
+		}
+		for s, n := range x.sizes {
+			sum, n := sums[s][k], n
+			if n == 0 { // of a sort that nobody measured, what holds for all
+				sum, n = whole, len(x.effects)
+			}
+			x.tau[s][k] = max(0.005, min(spread[k], math.Sqrt(sum/float64(n))))
+		}
 	}
 }
 

@@ -51,6 +51,17 @@ func TestFleetStandsBehindThePlatform(t *testing.T) {
 	}
 }
 
+func TestARuntimeAnswersToItsUsualNames(t *testing.T) {
+	a := apptest.New(t)
+	for name, want := range map[string]string{"PyTorch": "pytorch-eager", "torch.compile": "torch-compile", "ort": "onnxruntime", "TensorRT": "tensorrt"} {
+		c := config("bert-base-uncased", perf.CUDA)
+		c.Device, c.Runtime = "NVIDIA T4", name
+		if p, err := a.Predict(context.Background(), c); err != nil || p.Runtime != want {
+			t.Errorf("%s is %q, %v; want %s", name, p.Runtime, err, want)
+		}
+	}
+}
+
 func TestWhatDoesNotFitIsNeverRecommended(t *testing.T) {
 	a := apptest.New(t)
 	c := config("meta-llama/Llama-3.1-70B", "")

@@ -57,6 +57,9 @@ func (a *App) place(c perf.Config, m *perf.Model) (perf.Workload, []perf.Warning
 	if c.Mode == "" {
 		c.Mode = perf.Inference
 	}
+	if rt := predictor.RuntimeNamed(c.Runtime); rt != nil { // by whichever of its names
+		c.Runtime = rt.Name
+	}
 	c.Devices = max(c.Devices, c.TensorParallel*max(1, c.PipelineParallel), 1)
 	c.TensorParallel, c.PipelineParallel, c.ExpertParallel = max(c.TensorParallel, 1), max(c.PipelineParallel, 1), max(c.ExpertParallel, 1)
 	if c.Devices%(c.TensorParallel*c.PipelineParallel) != 0 {

@@ -512,9 +512,10 @@ type ComplexityRoot struct {
 	}
 
 	Runtime struct {
-		Name   func(childComplexity int) int
-		Serves func(childComplexity int) int
-		Title  func(childComplexity int) int
+		Aliases func(childComplexity int) int
+		Name    func(childComplexity int) int
+		Serves  func(childComplexity int) int
+		Title   func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -2997,6 +2998,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RecordedMeasurement.Prediction(childComplexity), true
 
+	case "Runtime.aliases":
+		if e.ComplexityRoot.Runtime.Aliases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Runtime.Aliases(childComplexity), true
 	case "Runtime.name":
 		if e.ComplexityRoot.Runtime.Name == nil {
 			break
@@ -4291,6 +4298,8 @@ type Runtime {
   name: String!
   "For people."
   title: String!
+  "Further names that an input may use: ` + "`" + `pytorch` + "`" + `, ` + "`" + `trtllm` + "`" + `, ` + "`" + `ort` + "`" + `, ..."
+  aliases: [String!]!
   "Whether it schedules requests in flight, so that ` + "`" + `concurrency` + "`" + ` means something."
   serves: Boolean!
 }
@@ -4331,7 +4340,7 @@ input PredictInput {
   device: String = ""
   "The platform; what stands behind it is the fleet's device, else this host's, else a default with the warning ` + "`" + `DEVICE_ASSUMED` + "`" + `."
   platform: Platform = ""
-  "Software that runs the model; the platform's usual one when empty."
+  "Software that runs the model, by any name that ` + "`" + `runtimes` + "`" + ` lists; the platform's usual one when empty."
   runtime: String = ""
   "Version of the runtime."
   runtimeVersion: String = ""
@@ -4387,7 +4396,7 @@ input MeasurementInput {
   device: String = ""
   "The platform; what stands behind it is resolved now and kept."
   platform: Platform = ""
-  "Software that ran the model."
+  "Software that ran the model, by any name that ` + "`" + `runtimes` + "`" + ` lists."
   runtime: String = ""
   "Version of the runtime."
   runtimeVersion: String = ""
@@ -5797,6 +5806,8 @@ func (ec *executionContext) childFields_Runtime(ctx context.Context, field graph
 		return ec.fieldContext_Runtime_name(ctx, field)
 	case "title":
 		return ec.fieldContext_Runtime_title(ctx, field)
+	case "aliases":
+		return ec.fieldContext_Runtime_aliases(ctx, field)
 	case "serves":
 		return ec.fieldContext_Runtime_serves(ctx, field)
 	}
@@ -16650,6 +16661,29 @@ func (ec *executionContext) fieldContext_Runtime_title(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Runtime", field, false, false, "String")
 }
 
+func (ec *executionContext) _Runtime_aliases(ctx context.Context, field graphql.CollectedField, obj *relay.Runtime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Runtime_aliases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Aliases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Runtime_aliases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Runtime", field, false, false, "String")
+}
+
 func (ec *executionContext) _Runtime_serves(ctx context.Context, field graphql.CollectedField, obj *relay.Runtime) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23055,6 +23089,11 @@ func (ec *executionContext) _Runtime(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "title":
 			out.Values[i] = ec._Runtime_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "aliases":
+			out.Values[i] = ec._Runtime_aliases(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

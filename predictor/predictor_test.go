@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -398,5 +399,17 @@ func TestCopiesExchange(t *testing.T) {
 	}
 	if one, eight := stated(perf.Inference, 1, 16e9), stated(perf.Inference, 8, 16e9); eight != one {
 		t.Errorf("eight copies that serve take %g s, one %g s", eight, one)
+	}
+}
+
+func TestNoTwoRuntimesShareAName(t *testing.T) {
+	of := map[string]string{}
+	for _, r := range Runtimes {
+		for _, name := range append([]string{r.Name}, r.Aliases...) {
+			if other, ok := of[name]; ok || name != strings.ToLower(name) {
+				t.Errorf("%q is a name of %s and of %s, or not in lower case", name, other, r.Name)
+			}
+			of[name] = r.Name
+		}
 	}
 }

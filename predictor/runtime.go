@@ -12,13 +12,14 @@ import (
 type Runtime struct {
 	Name    string
 	Title   string
-	Launch  float64 // s of host time for one kernel; the device waits for it when its own work is shorter
-	Floor   float64 // s the shortest kernel takes on the device
-	Step    float64 // s of host time around each step
-	Fused   float64 // share of the launches, and of the traffic of activations, left after fusing
-	Passes  float64 // times the activations of a whole model go through memory, relative to once in and once out
-	Compute float64 // utilisation of the peak that large matrix products reach
-	Memory  float64 // utilisation of the bandwidth that large transfers reach
+	Aliases []string // further names that people call it by
+	Launch  float64  // s of host time for one kernel; the device waits for it when its own work is shorter
+	Floor   float64  // s the shortest kernel takes on the device
+	Step    float64  // s of host time around each step
+	Fused   float64  // share of the launches, and of the traffic of activations, left after fusing
+	Passes  float64  // times the activations of a whole model go through memory, relative to once in and once out
+	Compute float64  // utilisation of the peak that large matrix products reach
+	Memory  float64  // utilisation of the bandwidth that large transfers reach
 
 	Attention  bool // has a fused attention kernel
 	Serves     bool // schedules requests in flight (continuous batching)
@@ -32,36 +33,36 @@ type Runtime struct {
 // Launch overheads: PyTorch eager spends 4 to 10 us of host time an operator,
 // compiled graphs and engines 1 to 3 us a kernel (CUDA launch latency).
 var Runtimes = []Runtime{
-	{Name: "pytorch-eager", Title: "PyTorch, eager", Launch: 7e-6, Floor: 2.5e-6, Step: 60e-6, Fused: 1, Passes: 4.4, Compute: 0.60, Memory: 0.75, TF32: true, Replicates: true},
-	{Name: "torch-compile", Title: "PyTorch, torch.compile", Launch: 2.5e-6, Floor: 2e-6, Step: 80e-6, Fused: 0.5, Passes: 2.4, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
-	{Name: "torchscript", Title: "TorchScript", Launch: 5e-6, Floor: 2.5e-6, Step: 50e-6, Fused: 0.8, Passes: 4, Compute: 0.60, Memory: 0.75, TF32: true},
-	{Name: "transformers", Title: "Hugging Face transformers", Launch: 9e-6, Floor: 2.5e-6, Step: 2e-3, Fused: 1, Passes: 4.4, Compute: 0.55, Memory: 0.7, TF32: true},
+	{Name: "pytorch-eager", Title: "PyTorch, eager", Aliases: []string{"pytorch", "torch"}, Launch: 7e-6, Floor: 2.5e-6, Step: 60e-6, Fused: 1, Passes: 4.4, Compute: 0.60, Memory: 0.75, TF32: true, Replicates: true},
+	{Name: "torch-compile", Title: "PyTorch, torch.compile", Aliases: []string{"torch.compile", "pytorch-compile", "inductor"}, Launch: 2.5e-6, Floor: 2e-6, Step: 80e-6, Fused: 0.5, Passes: 2.4, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
+	{Name: "torchscript", Title: "TorchScript", Aliases: []string{"torch.jit"}, Launch: 5e-6, Floor: 2.5e-6, Step: 50e-6, Fused: 0.8, Passes: 4, Compute: 0.60, Memory: 0.75, TF32: true},
+	{Name: "transformers", Title: "Hugging Face transformers", Aliases: []string{"huggingface", "hf"}, Launch: 9e-6, Floor: 2.5e-6, Step: 2e-3, Fused: 1, Passes: 4.4, Compute: 0.55, Memory: 0.7, TF32: true},
 	{Name: "vllm", Title: "vLLM", Launch: 2e-6, Floor: 2e-6, Step: 1.5e-3, Fused: 0.6, Passes: 2.5, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
 	{Name: "sglang", Title: "SGLang", Launch: 2e-6, Floor: 2e-6, Step: 1.2e-3, Fused: 0.6, Passes: 2.5, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
-	{Name: "tensorrt-llm", Title: "TensorRT-LLM", Launch: 2e-6, Floor: 2e-6, Step: 0.8e-3, Fused: 0.5, Passes: 2.5, Compute: 0.7, Memory: 0.85, Attention: true, Serves: true},
-	{Name: "tgi", Title: "Text Generation Inference", Launch: 4e-6, Floor: 2e-6, Step: 2e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, Serves: true},
-	{Name: "llama.cpp", Title: "llama.cpp", Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Passes: 2.5, Compute: 0.4, Memory: 0.7, Attention: true},
-	{Name: "exllama", Title: "ExLlama", Launch: 4e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.75, Attention: true},
-	{Name: "awq", Title: "AutoAWQ", Launch: 6e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.6, Attention: true},
-	{Name: "ctranslate2", Title: "CTranslate2", Launch: 3e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Passes: 2.5, Compute: 0.6, Memory: 0.75},
-	{Name: "mlc-llm", Title: "MLC LLM", Launch: 2e-6, Floor: 2e-6, Step: 0.3e-3, Fused: 0.6, Passes: 2.5, Compute: 0.5, Memory: 0.8, Attention: true},
+	{Name: "tensorrt-llm", Title: "TensorRT-LLM", Aliases: []string{"trtllm", "trt-llm", "tensorrt_llm"}, Launch: 2e-6, Floor: 2e-6, Step: 0.8e-3, Fused: 0.5, Passes: 2.5, Compute: 0.7, Memory: 0.85, Attention: true, Serves: true},
+	{Name: "tgi", Title: "Text Generation Inference", Aliases: []string{"text-generation-inference"}, Launch: 4e-6, Floor: 2e-6, Step: 2e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, Serves: true},
+	{Name: "llama.cpp", Title: "llama.cpp", Aliases: []string{"llamacpp", "llama-cpp", "ollama"}, Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Passes: 2.5, Compute: 0.4, Memory: 0.7, Attention: true},
+	{Name: "exllama", Title: "ExLlama", Aliases: []string{"exllamav2"}, Launch: 4e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.75, Attention: true},
+	{Name: "awq", Title: "AutoAWQ", Aliases: []string{"autoawq"}, Launch: 6e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.6, Attention: true},
+	{Name: "ctranslate2", Title: "CTranslate2", Aliases: []string{"faster-whisper"}, Launch: 3e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Passes: 2.5, Compute: 0.6, Memory: 0.75},
+	{Name: "mlc-llm", Title: "MLC LLM", Aliases: []string{"mlc"}, Launch: 2e-6, Floor: 2e-6, Step: 0.3e-3, Fused: 0.6, Passes: 2.5, Compute: 0.5, Memory: 0.8, Attention: true},
 	{Name: "fastertransformer", Title: "FasterTransformer", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true},
 	{Name: "deepspeed", Title: "DeepSpeed", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
-	{Name: "megatron", Title: "Megatron, NeMo", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
-	{Name: "tensorrt", Title: "TensorRT", Launch: 1.5e-6, Floor: 1.8e-6, Step: 40e-6, Fused: 0.35, Passes: 1.6, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
-	{Name: "triton", Title: "Triton Inference Server", Launch: 3e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.6, Memory: 0.75, TF32: true},
-	{Name: "onnxruntime", Title: "ONNX Runtime", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Passes: 3, Compute: 0.6, Memory: 0.75, TF32: true},
+	{Name: "megatron", Title: "Megatron, NeMo", Aliases: []string{"nemo", "megatron-lm"}, Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
+	{Name: "tensorrt", Title: "TensorRT", Aliases: []string{"trt"}, Launch: 1.5e-6, Floor: 1.8e-6, Step: 40e-6, Fused: 0.35, Passes: 1.6, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
+	{Name: "triton", Title: "Triton Inference Server", Aliases: []string{"triton-inference-server"}, Launch: 3e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.6, Memory: 0.75, TF32: true},
+	{Name: "onnxruntime", Title: "ONNX Runtime", Aliases: []string{"ort", "onnx", "onnx-runtime"}, Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Passes: 3, Compute: 0.6, Memory: 0.75, TF32: true},
 	{Name: "onnxruntime-web", Title: "ONNX Runtime Web", Launch: 60e-6, Floor: 20e-6, Step: 1e-3, Fused: 0.6, Passes: 2.5, Compute: 0.2, Memory: 0.4},
-	{Name: "tensorflow", Title: "TensorFlow", Launch: 6e-6, Floor: 2.5e-6, Step: 0.3e-3, Fused: 0.8, Passes: 4, Compute: 0.55, Memory: 0.7, TF32: true},
-	{Name: "jax", Title: "JAX, XLA", Launch: 2e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.4, Passes: 2.5, Compute: 0.6, Memory: 0.8, TF32: true},
-	{Name: "paddle", Title: "Paddle Inference", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Passes: 3, Compute: 0.55, Memory: 0.75, TF32: true},
+	{Name: "tensorflow", Title: "TensorFlow", Aliases: []string{"tf", "keras"}, Launch: 6e-6, Floor: 2.5e-6, Step: 0.3e-3, Fused: 0.8, Passes: 4, Compute: 0.55, Memory: 0.7, TF32: true},
+	{Name: "jax", Title: "JAX, XLA", Aliases: []string{"xla"}, Launch: 2e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.4, Passes: 2.5, Compute: 0.6, Memory: 0.8, TF32: true},
+	{Name: "paddle", Title: "Paddle Inference", Aliases: []string{"paddlepaddle"}, Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Passes: 3, Compute: 0.55, Memory: 0.75, TF32: true},
 	{Name: "caffe", Title: "Caffe, Torch7 and MXNet", Launch: 7e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 1, Passes: 4, Compute: 0.5, Memory: 0.7},
 	{Name: "openvino", Title: "OpenVINO", Launch: 3e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.4, Passes: 2, Compute: 0.6, Memory: 0.7},
 	{Name: "onednn", Title: "oneDNN", Launch: 4e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.6, Passes: 2.5, Compute: 0.55, Memory: 0.7},
 	{Name: "deepsparse", Title: "DeepSparse", Launch: 3e-6, Floor: 2e-6, Step: 50e-6, Fused: 0.4, Passes: 2.5, Compute: 0.6, Memory: 0.7},
-	{Name: "tflite", Title: "TensorFlow Lite", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 4, Compute: 0.35, Memory: 0.6, Single: true},
-	{Name: "tflite-micro", Title: "TensorFlow Lite Micro", Launch: 20e-6, Floor: 20e-6, Step: 0.2e-3, Fused: 0.5, Passes: 2.5, Compute: 0.25, Memory: 0.5},
-	{Name: "armnn", Title: "Arm NN", Launch: 10e-6, Floor: 8e-6, Step: 0.1e-3, Fused: 0.6, Passes: 5, Compute: 0.35, Memory: 0.6},
+	{Name: "tflite", Title: "TensorFlow Lite", Aliases: []string{"tensorflow-lite", "litert"}, Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 4, Compute: 0.35, Memory: 0.6, Single: true},
+	{Name: "tflite-micro", Title: "TensorFlow Lite Micro", Aliases: []string{"tflm"}, Launch: 20e-6, Floor: 20e-6, Step: 0.2e-3, Fused: 0.5, Passes: 2.5, Compute: 0.25, Memory: 0.5},
+	{Name: "armnn", Title: "Arm NN", Aliases: []string{"arm-nn"}, Launch: 10e-6, Floor: 8e-6, Step: 0.1e-3, Fused: 0.6, Passes: 5, Compute: 0.35, Memory: 0.6},
 	{Name: "xnnpack", Title: "XNNPACK", Launch: 5e-6, Floor: 4e-6, Step: 30e-6, Fused: 0.5, Passes: 2.5, Compute: 0.5, Memory: 0.6},
 	{Name: "ncnn", Title: "ncnn", Launch: 8e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 3, Compute: 0.35, Memory: 0.6},
 	{Name: "paddle-lite", Title: "Paddle Lite", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 2.5, Compute: 0.35, Memory: 0.6},
@@ -72,12 +73,12 @@ var Runtimes = []Runtime{
 	{Name: "hailort", Title: "HailoRT", Launch: 1e-6, Floor: 1e-6, Step: 0.3e-3, Fused: 0.3, Passes: 0.1, Compute: 0.35, Memory: 0.5},
 	{Name: "rknn", Title: "RKNN", Launch: 10e-6, Floor: 8e-6, Step: 0.3e-3, Fused: 0.4, Passes: 1.5, Compute: 0.2, Memory: 0.5},
 	{Name: "edgetpu", Title: "Edge TPU", Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.4, Passes: 2.5, Compute: 0.25, Memory: 0.5},
-	{Name: "coreml", Title: "Core ML", Launch: 5e-6, Floor: 4e-6, Step: 0.15e-3, Fused: 0.4, Passes: 2.5, Compute: 0.4, Memory: 0.6},
+	{Name: "coreml", Title: "Core ML", Aliases: []string{"core-ml"}, Launch: 5e-6, Floor: 4e-6, Step: 0.15e-3, Fused: 0.4, Passes: 2.5, Compute: 0.4, Memory: 0.6},
 	{Name: "neuron", Title: "AWS Neuron", Launch: 3e-6, Floor: 3e-6, Step: 0.3e-3, Fused: 0.4, Passes: 2.5, Compute: 0.4, Memory: 0.6},
-	{Name: "habana", Title: "SynapseAI", Launch: 3e-6, Floor: 3e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.5, Memory: 0.7, Attention: true},
+	{Name: "habana", Title: "SynapseAI", Aliases: []string{"gaudi", "synapseai"}, Launch: 3e-6, Floor: 3e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.5, Memory: 0.7, Attention: true},
 	{Name: "torch-composer", Title: "PyTorch, Composer with FSDP", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
 	{Name: "litgpt", Title: "LitGPT", Launch: 7e-6, Floor: 2.5e-6, Step: 0.5e-3, Fused: 1, Passes: 2.5, Compute: 0.55, Memory: 0.7, Attention: true, TF32: true},
-	{Name: "lmdeploy", Title: "LMDeploy TurboMind", Launch: 2e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
+	{Name: "lmdeploy", Title: "LMDeploy TurboMind", Aliases: []string{"turbomind"}, Launch: 2e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
 	{Name: "fastertransformer-packed", Title: "FasterTransformer, padding removed", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true},
 	{Name: "mxnet", Title: "MXNet", Launch: 5e-6, Floor: 2.5e-6, Step: 0.1e-3, Fused: 0.8, Passes: 4, Compute: 0.6, Memory: 0.75, TF32: true},
 	{Name: "onnxruntime-qnn", Title: "ONNX Runtime with precompiled QNN", Launch: 3e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 0.4, Passes: 2.5, Compute: 0.25, Memory: 0.5},
@@ -93,16 +94,21 @@ func init() {
 	}
 }
 
-// RuntimeNamed finds a runtime by its name, without regard to case; nil when
-// there is none.
-func RuntimeNamed(name string) *Runtime {
+// byName are the runtimes under all their names, in lower case.
+var byName = func() map[string]*Runtime {
+	of := map[string]*Runtime{}
 	for i := range Runtimes {
-		if strings.EqualFold(Runtimes[i].Name, name) {
-			return &Runtimes[i]
+		r := &Runtimes[i]
+		for _, name := range append([]string{r.Name}, r.Aliases...) {
+			of[name] = r
 		}
 	}
-	return nil
-}
+	return of
+}()
+
+// RuntimeNamed finds a runtime by any of its names, without regard to case; nil
+// when there is none.
+func RuntimeNamed(name string) *Runtime { return byName[strings.ToLower(name)] }
 
 // DefaultRuntime is what a workload is taken to run in when its request names
 // no runtime: what is usual on the platform for the kind of model.

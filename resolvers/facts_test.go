@@ -159,7 +159,7 @@ func TestLookingAround(t *testing.T) {
 			Params float64
 		}
 	}
-	f.ask(&got, `{ fleet { device } platforms runtimes { name title serves } overview { status modelVersion startedAt learned databaseMb tables { name rows newest } }
+	f.ask(&got, `{ fleet { device } platforms runtimes { name title aliases serves } overview { status modelVersion startedAt learned databaseMb tables { name rows newest } }
 		device(name: "a100 sxm 80gb") { name vendor fp16FlopPerS memoryBandwidthBytesPerS } model(name: "bert-base") { name params } }`, nil)
 	if got.Fleet == nil || len(got.Fleet) != 0 || !slices.Contains(got.Platforms, "tpu") || !slices.Contains(got.Platforms, "webnn") || len(got.Runtimes) < 5 {
 		t.Errorf("%+v", got)

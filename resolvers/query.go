@@ -100,7 +100,7 @@ func (r query) Platforms(context.Context) ([]perf.Platform, error) { return r.ap
 
 func (r query) Runtimes(context.Context) (out []relay.Runtime, _ error) {
 	for _, x := range r.app.Runtimes() {
-		out = append(out, relay.Runtime{Name: x.Name, Title: x.Title, Serves: x.Serves})
+		out = append(out, relay.Runtime{Name: x.Name, Title: x.Title, Aliases: x.Aliases, Serves: x.Serves})
 	}
 	return out, nil
 }

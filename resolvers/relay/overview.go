@@ -5,6 +5,7 @@ import "time"
 // Runtime is software that runs models.
 type Runtime struct {
 	Name, Title string
+	Aliases     []string
 	Serves      bool // it schedules requests in flight
 }
 

@@ -26,7 +26,7 @@ type Options struct {
 
 // DefaultOptions are those of the embedded artefact.
 func DefaultOptions() Options {
-	return Options{Folds: 4, Trees: 250, Depth: 7, Rate: 0.1, Columns: 0.5, Rows: 0.7, MinChild: 8, MinDevices: 5, Monotone: true, Calibrate: true, CalibrationFolds: 3, Sweeps: 10}
+	return Options{Folds: 4, Trees: 250, Depth: 6, Rate: 0.12, Columns: 0.5, Rows: 0.7, MinChild: 8, MinDevices: 5, Monotone: true, Calibrate: true, CalibrationFolds: 3, Sweeps: 10}
 }
 
 // primary is one view of each latent time: throughput and latency are mostly

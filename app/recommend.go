@@ -129,19 +129,33 @@ func violations(c perf.Candidate, l perf.Constraints) []string {
 }
 
 // worth is what the objective makes of a candidate, larger is better, with its
-// interval.
+// interval. Where answers of several tokens are asked for, they count: output
+// tokens a second, and the time of a whole request.
 func worth(c perf.Candidate, o perf.Objective) perf.Estimate {
 	p := c.Prediction
+	rate, latency := p.Throughput, p.Latency
+	if generates(p) {
+		rate = *p.OutputTokensPerSec
+		if p.EndToEnd != nil {
+			latency = *p.EndToEnd
+		}
+	}
 	switch o {
 	case perf.ObjectiveLatency:
-		return p.Latency.Invert(1)
+		return latency.Invert(1)
 	case perf.ObjectiveCost:
 		if c.PricePerHour <= 0 {
 			return perf.Estimate{}
 		}
-		return p.Throughput.Scale(3600 / c.PricePerHour)
+		return rate.Scale(3600 / c.PricePerHour)
 	}
-	return p.Throughput
+	return rate
+}
+
+// generates reports whether what was asked for is text that a model writes, not
+// a pass over text that there is.
+func generates(p perf.Prediction) bool {
+	return p.OutputTokensPerSec != nil && (p.OutputLength > 0 || p.Concurrency > 0)
 }
 
 // rank sorts candidates, best first and the ruled-out last, and fills in rank,
@@ -200,6 +214,9 @@ func btoi(b bool) int {
 func reason(c perf.Candidate, o perf.Objective) string {
 	p := c.Prediction
 	what := fmt.Sprintf("%.4g samples/s, %.4g ms a step, %s bound, %.4g GB of memory", p.Throughput.Value, p.Latency.Value/perf.Millisecond, p.Bound(), p.Memory.Value/perf.GB)
+	if generates(p) {
+		what = fmt.Sprintf("%.4g output tokens/s, %.4g ms a token, %.4g GB of memory", p.OutputTokensPerSec.Value, p.TPOT.Value/perf.Millisecond, p.Memory.Value/perf.GB)
+	}
 	if o == perf.ObjectiveCost && c.CostPerMillion > 0 {
 		what += fmt.Sprintf(", %.4g per million samples", c.CostPerMillion)
 	}

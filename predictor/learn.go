@@ -104,7 +104,7 @@ func (p *Predictor) Learn(w perf.Workload, m perf.Measurement) (Verdict, error) 
 	s := *p.seen.Load()
 	key := w.Key()
 	r, _ := s.exact.get(key)
-	v := Verdict{Reason: suspicious(prior, o, len(r.kept) > 0)}
+	v := Verdict{Reason: suspicious(prior, o, w.Hardware, len(r.kept) > 0)}
 	next := record{kept: slices.Clone(r.kept)}
 	for _, h := range r.held {
 		if v.Reason != "" && alike(h, o) {
@@ -163,34 +163,39 @@ func (p *Predictor) Reset() {
 // Learned is how many measurements are applied.
 func (p *Predictor) Learned() int { return p.seen.Load().count }
 
+// possible is the share of the attainable bound below which no time is believed.
+const possible = 0.95
+
 // suspicious says why a measurement should wait for confirmation; empty when
 // it need not.
-func suspicious(prior perf.Prediction, o observation, known bool) string {
-	if o.latency > 0 {
-		if prior.Attainable > 0 && o.latency < 0.95*prior.Attainable && !known {
-			return fmt.Sprintf("a step of %.4g s is below the attainable bound of %.4g s", o.latency, prior.Attainable)
+func suspicious(prior perf.Prediction, o observation, d *perf.Device, known bool) string {
+	if o.latency > 0 && o.latency < possible*prior.Attainable && !known {
+		return fmt.Sprintf("a step of %.4g s is below the attainable bound of %.4g s", o.latency, prior.Attainable)
+	}
+	if d.MemoryBytes > 0 && o.memory > d.MemoryBytes {
+		return fmt.Sprintf("%.4g GB of memory are more than the %.4g GB of %s", o.memory/perf.GB, d.MemoryBytes/perf.GB, d.Name)
+	}
+	for _, x := range []struct {
+		what, unit string
+		scale      float64
+		value      float64
+		expected   *perf.Estimate
+	}{
+		{"a step", "s", 1, o.latency, &prior.Latency},
+		{"a time to first token", "s", 1, o.ttft, prior.TTFT},
+		{"a time per output token", "s", 1, o.tpot, prior.TPOT},
+		{"a rate", "output tokens/s", 1, o.output, prior.OutputTokensPerSec},
+		{"a memory", "GB", perf.GB, o.memory, &prior.Memory},
+	} {
+		if x.value <= 0 || x.expected == nil {
+			continue
 		}
-		if why := outside("step", o.latency, prior.Latency); why != "" {
-			return why
+		if x.value > 3*x.expected.High {
+			return fmt.Sprintf("%s of %.4g %s is more than 3 times above the interval's end of %.4g %s", x.what, x.value/x.scale, x.unit, x.expected.High/x.scale, x.unit)
 		}
-	}
-	if prior.TTFT != nil && o.ttft > 0 {
-		if why := outside("time to first token", o.ttft, *prior.TTFT); why != "" {
-			return why
+		if x.value < x.expected.Low/3 {
+			return fmt.Sprintf("%s of %.4g %s is more than 3 times below the interval's start of %.4g %s", x.what, x.value/x.scale, x.unit, x.expected.Low/x.scale, x.unit)
 		}
-	}
-	if prior.TPOT != nil && o.tpot > 0 {
-		return outside("time per output token", o.tpot, *prior.TPOT)
-	}
-	return ""
-}
-
-func outside(what string, x float64, e perf.Estimate) string {
-	if x > 3*e.High {
-		return fmt.Sprintf("a %s of %.4g s is more than 3 times above the interval's end of %.4g s", what, x, e.High)
-	}
-	if x < e.Low/3 {
-		return fmt.Sprintf("a %s of %.4g s is more than 3 times below the interval's start of %.4g s", what, x, e.Low)
 	}
 	return ""
 }
@@ -198,7 +203,7 @@ func outside(what string, x float64, e perf.Estimate) string {
 // alike reports whether two observations agree within 25 % in all they share.
 func alike(a, b observation) bool {
 	shared := false
-	for _, p := range [][2]float64{{a.latency, b.latency}, {a.ttft, b.ttft}, {a.tpot, b.tpot}} {
+	for _, p := range [][2]float64{{a.latency, b.latency}, {a.ttft, b.ttft}, {a.tpot, b.tpot}, {a.output, b.output}, {a.memory, b.memory}} {
 		if p[0] > 0 && p[1] > 0 {
 			shared = true
 			if math.Abs(math.Log(p[0]/p[1])) > math.Log(1.25) {
@@ -242,6 +247,7 @@ func (s *snapshot) answer(out *perf.Prediction, w perf.Workload) {
 	}
 	if xs := pick(func(o observation) float64 { return o.memory }); len(xs) > 0 {
 		out.Memory = robust(xs)
+		out.Fits = fit(w.Hardware, out.Memory.Value)
 	}
 	if xs := pick(func(o observation) float64 { return o.ttft }); len(xs) > 0 && out.TTFT != nil {
 		*out.TTFT = robust(xs)

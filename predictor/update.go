@@ -80,6 +80,9 @@ func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 			continue
 		}
 		in := inputOf(w, rt, pk, x.of, Plain)
+		if x.value < possible*in.Cost.Attainable { // however often it is said, it says nothing of others
+			continue
+		}
 		p.move(s, &in, w, rt, x.of, Plain, math.Log(x.value), o.id)
 	}
 }

@@ -115,6 +115,12 @@ func EvaluateMain(args []string, open OpenStore, stdout, stderr io.Writer) int {
 	if err == nil && len(paths) == 0 {
 		err = errors.New("no files: name measurement files, or a corpus folder")
 	}
+	if err == nil && *rows != "" && slices.Contains(paths, *rows) {
+		err = fmt.Errorf("--rows %s would overwrite what is judged: name another file", *rows)
+	}
+	if err == nil && *few != 0 && (*few < 0 || *cv != "device") {
+		err = errors.New("--few needs --cv device, and a number that is not negative")
+	}
 	if err != nil {
 		return fail(stderr, err)
 	}

@@ -135,6 +135,32 @@ func TestAnAbsurdMeasurementIsQuarantinedUntilRepeated(t *testing.T) {
 	}
 }
 
+func TestAHeldMeasurementAnswersOnceConfirmed(t *testing.T) {
+	a := apptest.New(t)
+	ctx := context.Background()
+	c := config("bert-base-uncased", perf.CUDA)
+	before, _ := a.Predict(ctx, c)
+	slow := before.Latency.High * 100
+	res, err := a.Record(ctx, app.MeasurementRequest{Measurement: perf.Measurement{Config: c, Latency: &slow}})
+	if err != nil || !res[0].Measurement.Quarantined {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if _, err := a.Confirm(ctx, "meas-none"); perf.AsError(err).Code != perf.CodeNotFound {
+		t.Errorf("confirming what is not there: %v", err)
+	}
+	id := res[0].Measurement.ID
+	for range 2 { // the second changes nothing
+		if m, err := a.Confirm(ctx, id); err != nil || m.Quarantined {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	}
+	p, _ := a.Predict(ctx, c)
+	stored, err := a.MeasurementByID(ctx, id)
+	if err != nil || stored.Quarantined || p.Basis != perf.BasisMeasured || p.Latency.Value != slow {
+		t.Errorf("%+v, %v, %s %g", stored, err, p.Basis, p.Latency.Value)
+	}
+}
+
 func TestUnknownModelIsStoredWithoutComparison(t *testing.T) {
 	a := apptest.New(t)
 	ctx := context.Background()

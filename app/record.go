@@ -302,3 +302,26 @@ func (a *App) Catalog() *catalog.Catalog { return a.catalog.Load() }
 
 // Predictor is the predictor in force.
 func (a *App) Predictor() *predictor.Predictor { return a.predictor.Load() }
+
+// Confirm takes a measurement out of quarantine: from now on it answers for its
+// configuration and teaches. One that is not held stays as it is.
+func (a *App) Confirm(ctx context.Context, id string) (perf.Measurement, error) {
+	row, err := a.db.Measurement(ctx, id)
+	if err != nil {
+		return perf.Measurement{}, err
+	}
+	m := row.Value
+	if !m.Quarantined {
+		return m, nil
+	}
+	if err := a.db.Write(ctx, db.Batch{Confirm: []string{id}}); err != nil {
+		return perf.Measurement{}, err
+	}
+	m.Quarantined, m.Reason = false, ""
+	w, _, err := a.Resolve(m.Config)
+	if err != nil {
+		return m, nil // its model or device has no facts any more: there is nothing to teach
+	}
+	a.predictor.Load().Confirm(w, id)
+	return m, nil
+}

@@ -322,6 +322,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AnalyzePredictions func(childComplexity int, model string, platform perf.Platform, device string, metric *perf.Metric, days int) int
 		CancelTask         func(childComplexity int, id string) int
+		ConfirmMeasurement func(childComplexity int, id string) int
 		GenerateMatrix     func(childComplexity int, models []string, platforms []perf.Platform, batchSizes []int, precisions []perf.Precision, mode perf.Mode) int
 		GenerateSampleData func(childComplexity int, numModels int) int
 		PredictHardware    func(childComplexity int, input perf.Config, availableHardware []perf.Platform, devices []string, constraints *perf.Constraints, objective perf.Objective, predictPerformance bool, userID string) int
@@ -591,6 +592,7 @@ type MutationResolver interface {
 	PredictPerformance(ctx context.Context, input perf.Config, hardware []perf.Platform, devices []string) (perf.Task, error)
 	RecordMeasurement(ctx context.Context, input perf.Measurement) (perf.MeasurementResult, error)
 	RecordMeasurements(ctx context.Context, inputs []perf.Measurement) ([]perf.MeasurementResult, error)
+	ConfirmMeasurement(ctx context.Context, id string) (perf.Measurement, error)
 	AnalyzePredictions(ctx context.Context, model string, platform perf.Platform, device string, metric *perf.Metric, days int) (perf.Task, error)
 	RecordFeedback(ctx context.Context, input perf.Feedback) (perf.Recommendation, error)
 	GenerateMatrix(ctx context.Context, models []string, platforms []perf.Platform, batchSizes []int, precisions []perf.Precision, mode perf.Mode) (perf.Task, error)
@@ -1945,6 +1947,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelTask(childComplexity, args["id"].(string)), true
+	case "Mutation.confirmMeasurement":
+		if e.ComplexityRoot.Mutation.ConfirmMeasurement == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmMeasurement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmMeasurement(childComplexity, args["id"].(string)), true
 	case "Mutation.generateMatrix":
 		if e.ComplexityRoot.Mutation.GenerateMatrix == nil {
 			break
@@ -4889,6 +4902,9 @@ type Mutation {
   "Records several measurements, all or none. At most 10,000."
   recordMeasurements("What was observed." inputs: [MeasurementInput!]!): [RecordedMeasurement!]!
 
+  "Takes a measurement out of quarantine: from now on it answers for its configuration and teaches. One that is not held stays as it is."
+  confirmMeasurement("Of the measurement." id: ID!): Measurement!
+
   "Summarises how well predictions have matched measurements; the query ` + "`" + `accuracy` + "`" + ` answers the same at once."
   analyzePredictions(
     "Only of this model."
@@ -6051,6 +6067,20 @@ func (ec *executionContext) field_Mutation_analyzePredictions_args(ctx context.C
 }
 
 func (ec *executionContext) field_Mutation_cancelTask_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_confirmMeasurement_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
@@ -12149,6 +12179,50 @@ func (ec *executionContext) fieldContext_Mutation_recordMeasurements(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_recordMeasurements_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmMeasurement(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmMeasurement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmMeasurement(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v perf.Measurement) graphql.Marshaler {
+			return ec.marshalNMeasurement2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐMeasurement(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmMeasurement(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Measurement(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmMeasurement_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21872,6 +21946,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "recordMeasurements":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_recordMeasurements(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "confirmMeasurement":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmMeasurement(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

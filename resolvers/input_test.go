@@ -64,6 +64,7 @@ func TestBadInput(t *testing.T) {
 		{`mutation { cancelTask(id: "none") { id } }`, "NOT_FOUND", ""},
 		{`mutation { retryTask(id: "none") { id } }`, "NOT_FOUND", ""},
 		{`mutation { promoteModel(id: "none") { id } }`, "NOT_FOUND", ""},
+		{`mutation { confirmMeasurement(id: "none") { id } }`, "NOT_FOUND", ""},
 	} {
 		p := f.refused(c.query, nil)
 		if code := p.Extensions.Code; code == "" || code == "INTERNAL" || c.code != "" && code != c.code || c.field != "" && p.Extensions.Field != c.field {

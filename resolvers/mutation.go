@@ -39,6 +39,10 @@ func (r mutation) RecordMeasurements(ctx context.Context, inputs []perf.Measurem
 	return r.app.Record(ctx, mapped(inputs, func(m perf.Measurement) app.MeasurementRequest { return app.MeasurementRequest{Measurement: m} })...)
 }
 
+func (r mutation) ConfirmMeasurement(ctx context.Context, id string) (perf.Measurement, error) {
+	return r.app.Confirm(ctx, id)
+}
+
 func (r mutation) AnalyzePredictions(_ context.Context, model string, platform perf.Platform, device string, metric *perf.Metric, days int) (perf.Task, error) {
 	return r.app.Start(app.AnalysisRequest{Model: model, Platform: platform, Device: device, Metric: value(metric), Days: days})
 }

@@ -11,18 +11,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/perfcast/perfcast/perf"
 )
 
-// corpus opens the public measurements; without them the test is skipped, as
-// they are no part of the product.
+// corpus opens the public measurements; without them, which are no part of the
+// product, names as the field writes them stand for them.
 func corpus(t *testing.T) *csv.Reader {
 	t.Helper()
 	f, err := os.Open(filepath.Join(cmp.Or(os.Getenv("PERFCAST_CORPUS"), "../../shared/corpus"), "measurements.csv.gz"))
 	if err != nil {
-		t.Skipf("no corpus: %v", err)
+		return csv.NewReader(strings.NewReader(asWritten))
 	}
 	t.Cleanup(func() { _ = f.Close() })
 	z, err := gzip.NewReader(f)
@@ -31,6 +32,29 @@ func corpus(t *testing.T) *csv.Reader {
 	}
 	return csv.NewReader(z)
 }
+
+const asWritten = `model_name,hardware_platform,hardware_name,batch_size,sequence_length_in,image_size,params_m,extra
+timm/resnet50,cuda,NVIDIA A100 SXM 80GB,256,,224,25.6,
+timm/vit_base_patch16_224,cuda,RTX 4090,256,,224,,
+resnet50,cpu,Intel Xeon Platinum 8480+,1,,,,
+bert-base-uncased,cuda,h100,8,128,,,
+BERT base uncased,cuda,H100 SXM,8,128,,,
+google-bert/bert-large-uncased,cuda,V100,8,384,,,
+meta-llama/Meta-Llama-3-8B,cuda,NVIDIA L40S,1,512,,,
+meta-llama/Llama,cuda,A100 SXM 80GB,1,512,,,"{""params"": ""2-70b-hf-8-1""}"
+llama-3.1-8b-instruct,mps,Apple M2 Max,1,512,,,
+mistralai/Mixtral-8x7B-v0.1,rocm,MI300X,1,512,,,
+openai/whisper-small,cpu,Raspberry Pi 5,1,,,,
+mlperf/mobilenet,mcu,NUCLEO_L4R5ZI,1,,,,
+hailo/yolov8m,hailo,Hailo-8,1,,640x640,,
+qai/mobilenet_v2,qnn,Qualcomm Snapdragon 8 Gen 3 (SM8650),1,,224,,
+efficientnet_b0,cuda,NVIDIA T4,64,,256,,
+gpt2,cuda,Tesla P100,4,1024,,,
+facebook/opt-13b,cuda,A100 SXM 40GB,4,1024,,,
+ultralytics/yolov8n,cuda,Jetson Orin Nano,1,,640,,
+stable-diffusion-xl,cuda,RTX 3090,1,,,,
+distilbert-base-uncased,cpu,AMD EPYC 9654,1,128,,,
+`
 
 // At least 95 % of the corpus' rows resolve to facts of model and device.
 func TestCorpusResolves(t *testing.T) {

@@ -86,6 +86,20 @@ func complete(m *perf.Model, stem string) {
 	}
 }
 
+// Described is a model that is not in the catalogue, with what its name and the
+// facts at hand say: parameters, multiply-accumulates and activations of one
+// sample. It has its own design. nil when the facts do not size it, or cannot
+// be.
+func Described(m perf.Model) *perf.Model {
+	m.Family = Family(m)
+	if !m.Sized() || CheckModel(m) != nil {
+		return nil
+	}
+	m.Stem = nameStem(m.Name)
+	complete(&m, m.Stem)
+	return &m
+}
+
 // designOf is the architecture that a stem is a size of, and its kind.
 func designOf(stem string) (architecture, kind string, ok bool) {
 	for _, d := range designs {

@@ -248,7 +248,7 @@ type timed struct {
 func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner, seen *snapshot) timed {
 	in := inputOf(w, rt, pk, q, m)
 	c := &in.Cost
-	o := opinion{ln: math.Log(c.Stated), low: math.Log(3), high: math.Log(3), state: NewBoth}
+	o := opinion{ln: math.Log(c.Stated), low: math.Log(PhysicalFactor), high: math.Log(PhysicalFactor), state: NewBoth}
 	basis, known := perf.BasisPhysical, false
 	if p.a.Learned != nil {
 		o, basis = p.opinion(&in, w, rt, q, m, seen), perf.BasisLearned
@@ -273,6 +273,10 @@ func (p *Predictor) knows(in *Input, seen *snapshot) bool {
 	_, ok := p.a.Learned.Effects[in.Groups[groupDevice]]
 	return ok
 }
+
+// PhysicalFactor is how far either way an answer from physics alone says that
+// it may be off.
+const PhysicalFactor = 3
 
 // distances to the data by what training knew.
 var distances = [NumStates]perf.Distance{

@@ -1,10 +1,9 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/perfcast/perfcast/catalog"
@@ -25,16 +24,13 @@ var barSplits = []string{"row", "model", "device", "curve", "served-device", "se
 
 // barsOf cross-validates by all that is to be judged and prints the table; with
 // the name of a split, its lines alone.
-func barsOf(args, paths []string, one string, folds int, stdout, stderr io.Writer) error {
+func barsOf(in Inputs, one string, folds int, stdout, stderr io.Writer) error {
 	cat, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	c, err := Load(cat, paths...)
+	c, err := in.Corpus(context.Background(), cat)
 	if err != nil {
-		return err
-	}
-	if err := c.loadKernels(args, cat); err != nil {
 		return err
 	}
 	if err := writeBarHead(stdout); err != nil {
@@ -58,7 +54,7 @@ func barsOf(args, paths []string, one string, folds int, stdout, stderr io.Write
 		if err := boardBars(c, o, stdout, bar); err != nil {
 			return err
 		}
-		kernels, err := kernelBar(args, bar)
+		kernels, err := kernelBar(in, bar)
 		if err != nil {
 			return err
 		}
@@ -94,6 +90,9 @@ func splitBars(c *Corpus, split string, folds int, o Options, w io.Writer, progr
 	results, err := judge(c, holdouts, fews, o, progress)
 	if err != nil {
 		return nil, err
+	}
+	if !served(split) { // their splits are of rows that can be answered
+		results[0] = withRest(results[0], c.Cases, 0)
 	}
 	bars := barsOfSplit(split, results[0])
 	if split == "device" {
@@ -134,16 +133,13 @@ func fitting(c *Corpus) (string, error) {
 		asked, 100*float64(fit)/float64(max(1, asked))), nil
 }
 
-// kernelBar judges the operations of the corpus folders among args.
-func kernelBar(args []string, progress func(stage string, done, total int)) (string, error) {
-	for _, dir := range args {
-		if _, err := os.Stat(filepath.Join(dir, "operations.csv.gz")); err != nil {
-			continue
-		}
-		scores, err := operationScores(dir, progress)
-		return kernelNote(scores), err
+// kernelBar judges the operations, where there are any.
+func kernelBar(in Inputs, progress func(stage string, done, total int)) (string, error) {
+	if len(in.Operations) == 0 {
+		return "", nil
 	}
-	return "", nil
+	scores, err := operationScores(in, progress)
+	return kernelNote(scores), err
 }
 
 func barsOfSplit(split string, results []Result) []Bar {

@@ -4,53 +4,66 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/perfcast/perfcast/predictor"
 )
 
+// cardSplits are what a model card judges by where no split is asked for.
+var cardSplits = []string{"row", "model", "device"}
+
 // WriteCard writes the model card of an artefact as Markdown: what it was
-// trained on, by source and licence; what it holds; how it does on a set of
-// results, and where it does worst. held says how the results were held out;
-// empty means that they were not.
-func WriteCard(w io.Writer, a *predictor.Artefact, results []Result, held string) error {
+// trained on, by source and licence; what it holds; how right such a model is
+// by each of the reports, and where it is worst.
+func WriteCard(w io.Writer, a *predictor.Artefact, name string, reports []Report) error {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	rep := NewReport(results, held)
-	p("# Model card of artefact %s\n\n", rep.Version)
+	p("# Model card of artefact %s\n\n", name)
 	p("Predicts the time of a step (and of a token, a prompt, a request) of a machine-learning workload on a device, with a 90 %% interval.\n")
 	p("Physical costs of a step's parts, each corrected by effects of the software, the device and the design; boosted trees over dimensionless inputs; ")
 	p("models of their own for serving engines and for single kernels. It holds no row and no measured value.\n\n")
 	writeData(p, a)
 	writeContents(p, a)
-	how := "on the data it was trained on, which flatters it: `perfcast evaluate --bars` judges on what was held out"
-	if held != "" {
-		how = held
+	p("\n## Errors\n\nOf models trained without what they are judged on. Every group of near-repeats has one vote.\n")
+	for i := range reports {
+		writeErrors(p, &reports[i])
 	}
-	p("\n## Errors\n\nJudged %s. Every group of near-repeats has one vote.\n\n", how)
-	p("| | groups | answered | mean %% | median %% | p90 %% | bias (ln) | covered | datasheet alone: median %% |\n|---|---|---|---|---|---|---|---|---|\n")
+	p("\n## Known weak spots\n\nSources, platforms and devices of at least 20 groups with the largest median errors:\n\n")
+	for i := range reports {
+		for _, cut := range []string{"source", "platform", "device"} {
+			p("* unseen %s, by %s: %s\n", reports[i].Split, cut, strings.Join(worst(reports[i].Cuts[cut], 6), "; "))
+		}
+	}
+	p("* WebGPU, TPUs and Intel's GPUs have next to no data: answers there rest on physics and say that they are far from data.\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeErrors is the table of one split, with what was not answered.
+func writeErrors(p func(string, ...any), rep *Report) {
+	p("\n### Unseen %s (%s)\n\n", rep.Split, rep.How())
+	p("| | groups | answered | mean %% | median %% | p90 %% | bias (ln) | covered | width | datasheet alone: median %% |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	line := func(s Summary) {
-		p("| %s | %d | %.1f %% | %.1f | %.1f | %.0f | %+.2f | %.0f %% | %.0f |\n", s.Key, s.Groups, 100*s.Answered, s.Mean, s.Median, s.P90, s.Bias, 100*s.Coverage, s.BoundMedian)
+		p("| %s | %d | %.1f %% | %.1f | %.1f | %.0f | %+.2f | %.0f %% | %.1fx | %.0f |\n",
+			s.Key, s.Groups, 100*s.Answered, s.Mean, s.Median, s.P90, s.Bias, 100*s.Coverage, s.Width, s.BoundMedian)
 	}
 	line(rep.Overall)
 	for _, s := range rep.Cuts["panel"] {
 		line(s)
 	}
-	p("\n## Known weak spots\n\nSources, platforms and devices of at least 20 groups with the largest median errors:\n\n")
-	for _, cut := range []string{"source", "platform", "device"} {
-		p("* by %s: %s\n", cut, strings.Join(worst(rep.Cuts[cut], 6), "; "))
+	if len(rep.Unspoken) == 0 {
+		return
 	}
-	p("* not answered: %d rows", len(results)-int(rep.Overall.Answered*float64(len(results))+0.5))
-	reasons := make([]string, 0, len(rep.Unspoken))
-	for r, n := range rep.Unspoken {
-		reasons = append(reasons, fmt.Sprintf("%s %d", r, n))
+	p("\nNot answered: ")
+	for i, reason := range slices.Sorted(maps.Keys(rep.Unspoken)) {
+		if i > 0 {
+			p(", ")
+		}
+		p("%s (%d)", reason, rep.Unspoken[reason])
 	}
-	slices.Sort(reasons)
-	p(" (%s)\n", strings.Join(reasons, ", "))
-	p("* WebGPU, TPUs and Intel's GPUs have next to no data: answers there rest on physics and say that they are far from data.\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+	p(".\n")
 }
 
 // writeData lists the training data by source and licence.

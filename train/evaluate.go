@@ -1,7 +1,10 @@
 package train
 
 import (
+	"cmp"
+	"fmt"
 	"math"
+	"slices"
 
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
@@ -16,7 +19,8 @@ type Result struct {
 	Actual, Predicted, Low, High float64
 	Bound                        float64 // what the datasheet's rates alone would give
 	Answered                     bool
-	Reason                       string // why there is no answer
+	Reason                       string // why there is no answer, or no judgement
+	Unjudged                     bool   // the split has no use for it: neither right nor wrong
 	Basis                        perf.Basis
 	Distance                     perf.Distance
 	Known                        bool // somebody measured the device
@@ -32,7 +36,10 @@ func (r *Result) Covered() bool { return r.Low <= r.Actual && r.Actual <= r.High
 // Evaluate predicts every number of the cases. A case that cannot be predicted
 // gives one result with the reason.
 func Evaluate(p *predictor.Predictor, cases []Case, progress func(done, total int)) []Result {
-	version := p.Version()
+	return evaluate(p, p.Version(), cases, progress)
+}
+
+func evaluate(p *predictor.Predictor, version string, cases []Case, progress func(done, total int)) []Result {
 	var out []Result
 	for i := range cases {
 		k := &cases[i]
@@ -40,7 +47,7 @@ func Evaluate(p *predictor.Predictor, cases []Case, progress func(done, total in
 			progress(i, len(cases))
 		}
 		if k.Reason != "" {
-			out = append(out, Result{Case: k, Reason: k.Reason, Version: version, Metric: statedMetric(k.Row), Actual: statedValue(k.Row)})
+			out = append(out, unanswerable(k, version))
 			continue
 		}
 		for _, v := range k.Views {
@@ -134,7 +141,44 @@ func CrossValidate(c *Corpus, split string, folds, few int, o Options, progress 
 	if err != nil {
 		return nil, err
 	}
-	return results[0], nil
+	return withRest(results[0], c.Cases, few), nil
+}
+
+// withRest adds to a split's results those cases that no fold judged, each with
+// the reason, and puts all into the order of the cases. What nobody can predict
+// counts against the answers; what was learned first, or what both sides of a
+// split had to give up, counts for neither side.
+func withRest(results []Result, cases []Case, few int) []Result {
+	place := make(map[*Row]int, len(cases))
+	for i := range cases {
+		place[cases[i].Row] = i
+	}
+	judged := make([]bool, len(cases))
+	for i := range results {
+		judged[place[results[i].Case.Row]] = true
+	}
+	unjudged := "in no fold of the split"
+	if few > 0 {
+		unjudged = "learned first, or near-repeat of what was"
+	}
+	for i := range cases {
+		k := &cases[i]
+		switch {
+		case judged[i]:
+		case k.Reason != "":
+			results = append(results, unanswerable(k, ""))
+		default:
+			for _, v := range k.Views {
+				results = append(results, Result{Case: k, Metric: v.Metric, Of: v.Of, Actual: v.Actual, Unjudged: true, Reason: "not judged: " + unjudged})
+			}
+		}
+	}
+	slices.SortStableFunc(results, func(a, b Result) int { return cmp.Compare(place[a.Case.Row], place[b.Case.Row]) })
+	return results
+}
+
+func unanswerable(k *Case, version string) Result {
+	return Result{Case: k, Reason: k.Reason, Version: version, Metric: statedMetric(k.Row), Actual: statedValue(k.Row)}
 }
 
 // judge trains once without each holdout and judges it after so many
@@ -189,7 +233,11 @@ func judgeFold(a *predictor.Artefact, name string, test []Case, few int) ([]Resu
 				}
 			}
 		}
-		out = append(out, Evaluate(p, set, nil)...)
+		version := name
+		if len(shown) > 0 {
+			version = fmt.Sprintf("%s + %d", name, len(shown))
+		}
+		out = append(out, evaluate(p, version, set, nil)...)
 	}
 	return out, nil
 }

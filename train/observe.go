@@ -56,12 +56,15 @@ type hinted struct {
 }
 
 // model is the model that a row is of. Some sources call several sizes by one
-// name, and say elsewhere in the row which one it was.
+// name, and say elsewhere in the row which one it was. Of a model that the
+// catalogue lacks the row's own facts are taken, where it has any.
 func (o *Observer) model(r *Row, size int) *perf.Model {
 	key := hinted{r.Model, catalog.Hint{ImageSize: size, Params: r.Params, Variant: r.say("params"), Batch: int(r.Batch), Sequence: int(r.SequenceIn)}}
 	m, ok := o.models[key]
 	if !ok {
-		m, _ = o.catalog.ModelFor(key.name, key.Hint)
+		if m, _ = o.catalog.ModelFor(key.name, key.Hint); m == nil {
+			m = catalog.Described(perf.Model{Name: r.Model, Family: r.Family, Params: r.Params, MACs: r.MACs, Activations: r.Activations, ImageSize: size})
+		}
 		o.models[key] = m
 	}
 	return m
@@ -72,6 +75,10 @@ func (o *Observer) model(r *Row, size int) *perf.Model {
 func (o *Observer) Observe(r *Row) Case {
 	r = relabelled(r)
 	k := Case{Row: r, Weight: 1}
+	if r.Fault != "" {
+		k.Reason, k.Group = r.Fault, r.Fault
+		return k
+	}
 	d := o.device(r.Device, r.Platform)
 	if d == nil {
 		k.Reason = "no facts of the device"

@@ -2,18 +2,14 @@ package train
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/perfcast/perfcast/catalog"
 	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor/kernel"
 )
@@ -146,27 +142,4 @@ func kernelNote(scores []OperationScore) string {
 	}
 	return fmt.Sprintf("Kernels: %d matrix products (single and batched, fp32 and 16 bits) on GPUs whose chip was held out, one vote for each of %d devices, kinds and campaigns: mean %.1f %%, median %.1f %% (<= 9 median).",
 		n, len(means), mean(means), med(medians))
-}
-
-// Operations reads the measured operations of a corpus folder: its table of
-// operations, and the matrix products of its kernel tables where it has them.
-func Operations(ctx context.Context, dir string, c *catalog.Catalog) ([]kernel.Row, error) {
-	find := func(name string) *perf.Device {
-		for _, p := range []perf.Platform{perf.CUDA, perf.ROCm, "xpu"} {
-			if d, err := c.Device(name, p); err == nil && d.Name == name {
-				return d
-			}
-		}
-		return nil
-	}
-	rows, _, err := ReadOperations(filepath.Join(dir, "operations.csv.gz"), find)
-	if err != nil {
-		return nil, err
-	}
-	tables := filepath.Join(dir, "serving_ops")
-	if _, err := os.Stat(tables); err != nil {
-		return rows, nil
-	}
-	products, err := ReadMatrixProducts(ctx, tables, find)
-	return append(rows, products...), err
 }

@@ -25,12 +25,16 @@ type Row struct {
 	Framework, Precision, Mode     string
 	Batch, SequenceIn, SequenceOut float64
 	ImageSize                      string
-	Params, MACs, Activations      float64 // the row's own: not used to predict
+	Params, MACs, Activations      float64 // the row's own: facts of models that the catalogue lacks
 	Throughput                     float64
 	Unit                           string
 	LatencyMs, MemoryMB            float64
 	Extra                          map[string]any
+
+	Fault string // why the row cannot be read; empty when it can
 }
+
+const unreadable = " cannot be read"
 
 // File is a measurements file: its columns and rows.
 type File struct {
@@ -52,7 +56,8 @@ func ReadFile(path string) (*File, error) {
 	return file, nil
 }
 
-// Read reads measurements as CSV with a header, gzipped or not.
+// Read reads measurements as CSV with a header, gzipped or not. A row with a
+// cell that is not what its column holds comes back with its Fault.
 func Read(r io.Reader) (*File, error) {
 	b := bufio.NewReaderSize(r, 1<<16)
 	var in io.Reader = b
@@ -90,8 +95,8 @@ func Read(r io.Reader) (*File, error) {
 			return nil, err
 		}
 		row, err := parse(at, record)
-		if err != nil {
-			return nil, fmt.Errorf("row %d: %w", line, err)
+		if err != nil { // counted with those that cannot be predicted; the others can
+			row.Fault = fmt.Sprintf("row %d%s: %v", line, unreadable, err)
 		}
 		file.Rows = append(file.Rows, row)
 	}

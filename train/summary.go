@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor"
 )
 
 // Summary is how well a set of results was predicted. Every group of
@@ -30,8 +32,14 @@ type Summary struct {
 	Width    float64 `json:"mean_width"`   // geometric mean of high / low
 	Excess   float64 `json:"width_oracle"` // ln width over that of the errors' own 5 to 95 % range
 
-	BoundMean   float64 `json:"bound_mean_ape"` // of the physical bound alone
-	BoundMedian float64 `json:"bound_median_ape"`
+	// The same of the physical bound alone, with the interval that an answer
+	// from physics has: a factor of 3 either way.
+	BoundMean     float64 `json:"bound_mean_ape"`
+	BoundMedian   float64 `json:"bound_median_ape"`
+	BoundP90      float64 `json:"bound_p90_ape"`
+	BoundBias     float64 `json:"bound_bias_ln"`
+	BoundCoverage float64 `json:"bound_coverage_90"`
+	BoundWidth    float64 `json:"bound_mean_width"`
 }
 
 // maxAPE caps single errors in means, so that one absurd row does not hide the
@@ -40,6 +48,7 @@ const maxAPE = 1000
 
 // Summarise judges results as one set.
 func Summarise(key string, results []Result) Summary {
+	results = slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Unjudged })
 	s := Summary{Key: key, Rows: len(results)}
 	votes := map[string]float64{}
 	for i := range results {
@@ -48,7 +57,7 @@ func Summarise(key string, results []Result) Summary {
 		}
 	}
 	s.Groups = len(votes)
-	var ape, ln, abs, bound, w []float64
+	var ape, ln, abs, bound, boundLn, w []float64
 	total, answered := 0.0, 0
 	for i := range results {
 		r := &results[i]
@@ -60,7 +69,12 @@ func Summarise(key string, results []Result) Summary {
 		e := math.Min(maxAPE, 100*math.Abs(r.Predicted/r.Actual-1))
 		b := math.Min(maxAPE, 100*math.Abs(r.Bound/r.Actual-1))
 		l := r.LogError()
-		ape, ln, abs, bound, w = append(ape, e), append(ln, l), append(abs, math.Abs(l)), append(bound, b), append(w, weight)
+		ape, ln, abs, w = append(ape, e), append(ln, l), append(abs, math.Abs(l)), append(w, weight)
+		bl := math.Log(r.Bound / r.Actual)
+		bound, boundLn = append(bound, b), append(boundLn, bl)
+		if math.Abs(bl) <= math.Log(predictor.PhysicalFactor) {
+			s.BoundCoverage += weight
+		}
 		total += weight
 		s.Mean += weight * e
 		s.BoundMean += weight * b
@@ -81,12 +95,13 @@ func Summarise(key string, results []Result) Summary {
 	if total == 0 {
 		return s
 	}
-	for _, x := range []*float64{&s.Mean, &s.BoundMean, &s.Width, &s.Coverage, &s.Within25, &s.Within2x} {
+	for _, x := range []*float64{&s.Mean, &s.BoundMean, &s.Width, &s.Coverage, &s.BoundCoverage, &s.Within25, &s.Within2x} {
 		*x /= total
 	}
 	s.Median, s.P90 = weightedQuantile(ape, w, 0.5), weightedQuantile(ape, w, 0.9)
 	s.Bias, s.Factor = weightedQuantile(ln, w, 0.5), math.Exp(weightedQuantile(abs, w, 0.5))
-	s.BoundMedian = weightedQuantile(bound, w, 0.5)
+	s.BoundMedian, s.BoundP90 = weightedQuantile(bound, w, 0.5), weightedQuantile(bound, w, 0.9)
+	s.BoundBias, s.BoundWidth = weightedQuantile(boundLn, w, 0.5), predictor.PhysicalFactor*predictor.PhysicalFactor
 	if oracle := weightedQuantile(ln, w, 0.95) - weightedQuantile(ln, w, 0.05); oracle > 0 {
 		s.Excess = s.Width / oracle
 	}
@@ -149,23 +164,42 @@ func panel(r *Result) string {
 
 // Report is all summaries of a set of results.
 type Report struct {
-	Version  string               `json:"model_version"`
+	Version  string               `json:"model_version,omitempty"`
 	Split    string               `json:"split,omitempty"`
+	Folds    int                  `json:"folds,omitempty"`
+	Few      int                  `json:"few,omitempty"` // measurements of each held-out device that were learned first
 	Overall  Summary              `json:"overall"`
 	Cuts     map[string][]Summary `json:"cuts"`
 	Unspoken map[string]int       `json:"unanswered"` // rows by reason
+	Unjudged map[string]int       `json:"not_judged"` // numbers by reason
+}
+
+// How says by which split the report was made; empty where the model in force
+// answered.
+func (rep *Report) How() string {
+	if rep.Split == "" {
+		return ""
+	}
+	how := fmt.Sprintf("cross-validated by %s, %d folds", rep.Split, rep.Folds)
+	if rep.Few > 0 {
+		how += fmt.Sprintf(", %d measurements of each device learned first", rep.Few)
+	}
+	return how
 }
 
 // NewReport summarises results over all dimensions; sets are ordered by their
-// number of votes.
+// number of votes. split is the one of cross-validation, empty without.
 func NewReport(results []Result, split string) Report {
-	rep := Report{Split: split, Overall: Summarise("overall", results), Cuts: map[string][]Summary{}, Unspoken: map[string]int{}}
-	if len(results) > 0 {
+	rep := Report{Split: split, Overall: Summarise("overall", results), Cuts: map[string][]Summary{}, Unspoken: map[string]int{}, Unjudged: map[string]int{}}
+	if len(results) > 0 && split == "" { // of several folds, each has a model of its own
 		rep.Version = results[0].Version
 	}
 	for i := range results {
-		if !results[i].Answered {
-			rep.Unspoken[results[i].Reason]++
+		switch r := &results[i]; {
+		case r.Unjudged:
+			rep.Unjudged[r.Reason]++
+		case !r.Answered:
+			rep.Unspoken[r.Reason]++
 		}
 	}
 	for _, d := range Dimensions {
@@ -191,14 +225,14 @@ func NewReport(results []Result, split string) Report {
 func (rep *Report) Write(w io.Writer, limit int) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) } // a report is not retried
 	head := func(name string) {
-		p("\n%-44.44s %7s %7s %5s | %6s %6s %7s %6s %5s | %5s %6s %6s | %6s %6s\n", name, "rows", "groups", "ans%", "mean%", "med%", "p90%", "bias", "in2x",
-			"cov%", "width", "excess", "bound", "median")
+		p("\n%-44.44s %7s %7s %5s | %6s %6s %7s %6s %5s | %5s %6s %6s | %6s %6s %7s %6s %5s\n", name, "rows", "groups", "ans%", "mean%", "med%", "p90%", "bias", "in2x",
+			"cov%", "width", "excess", "bound%", "med%", "p90%", "bias", "cov%")
 	}
 	line := func(s Summary) {
-		p("%-44.44s %7d %7d %5.1f | %6.1f %6.1f %7.1f %+6.2f %5.1f | %5.1f %6.1f %6.1f | %6.1f %6.1f\n", s.Key, s.Rows, s.Groups, 100*s.Answered, s.Mean, s.Median, s.P90,
-			s.Bias, 100*s.Within2x, 100*s.Coverage, s.Width, s.Excess, s.BoundMean, s.BoundMedian)
+		p("%-44.44s %7d %7d %5.1f | %6.1f %6.1f %7.1f %+6.2f %5.1f | %5.1f %6.1f %6.1f | %6.1f %6.1f %7.1f %+6.2f %5.1f\n", s.Key, s.Rows, s.Groups, 100*s.Answered, s.Mean, s.Median, s.P90,
+			s.Bias, 100*s.Within2x, 100*s.Coverage, s.Width, s.Excess, s.BoundMean, s.BoundMedian, s.BoundP90, s.BoundBias, 100*s.BoundCoverage)
 	}
-	p("model %s %s\n", rep.Version, rep.Split)
+	p("%s\n", cmp.Or(rep.How(), "model "+rep.Version))
 	head("overall")
 	line(rep.Overall)
 	for _, d := range Dimensions {
@@ -211,15 +245,14 @@ func (rep *Report) Write(w io.Writer, limit int) {
 			line(s)
 		}
 	}
-	reasons := make([]string, 0, len(rep.Unspoken))
-	for r := range rep.Unspoken {
-		reasons = append(reasons, r)
+	counts := func(title string, of map[string]int) {
+		if len(of) > 0 {
+			p("\n%s\n", title)
+		}
+		for _, reason := range slices.Sorted(maps.Keys(of)) {
+			p("%7d  %s\n", of[reason], reason)
+		}
 	}
-	slices.Sort(reasons)
-	if len(reasons) > 0 {
-		p("\nnot answered\n")
-	}
-	for _, r := range reasons {
-		p("%7d  %s\n", rep.Unspoken[r], r)
-	}
+	counts("not answered", rep.Unspoken)
+	counts("not judged", rep.Unjudged)
 }

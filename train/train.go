@@ -2,15 +2,10 @@ package train
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/perfcast/perfcast/catalog"
-	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor"
 	"github.com/perfcast/perfcast/predictor/kernel"
 	"github.com/perfcast/perfcast/predictor/serving"
@@ -21,51 +16,6 @@ type Corpus struct {
 	Cases      []Case
 	Operations []kernel.Row        // single operations; may be empty
 	Kernels    []serving.KernelRow // serving engines' kernels; may be empty
-}
-
-// Load reads and understands measurement files.
-func Load(c *catalog.Catalog, paths ...string) (*Corpus, error) {
-	o := NewObserver(c)
-	var corpus Corpus
-	for _, path := range paths {
-		f, err := ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range f.Rows {
-			corpus.Cases = append(corpus.Cases, o.Observe(r))
-		}
-	}
-	return &corpus, nil
-}
-
-// LoadTables adds what a corpus folder holds besides measurements: its table of
-// operations and its kernel tables (parquet), where it has them.
-func (c *Corpus) LoadTables(ctx context.Context, dir string, cat *catalog.Catalog) error {
-	if _, err := os.Stat(filepath.Join(dir, "operations.csv.gz")); err != nil {
-		return nil
-	}
-	rows, err := Operations(ctx, dir, cat)
-	if err != nil {
-		return err
-	}
-	c.Operations = append(c.Operations, rows...)
-	return c.LoadKernels(ctx, dir, cat)
-}
-
-// LoadKernels adds the kernel tables of a corpus folder, where it has them.
-func (c *Corpus) LoadKernels(ctx context.Context, dir string, cat *catalog.Catalog) error {
-	find := func(name string) *perf.Device {
-		for _, p := range []perf.Platform{perf.CUDA, perf.ROCm, "xpu"} {
-			if d, err := cat.Device(name, p); err == nil && d.Name == name {
-				return d
-			}
-		}
-		return nil
-	}
-	kernels, err := ReadServingKernels(ctx, filepath.Join(dir, "serving_ops"), find)
-	c.Kernels = append(c.Kernels, kernels...)
-	return err
 }
 
 // Train fits an artefact. The same corpus and options give the same bytes,

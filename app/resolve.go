@@ -20,9 +20,11 @@ const (
 	maxImage    = 1 << 14   // pixels of a side
 	maxDevices  = 1 << 16   // accelerators
 	maxFlight   = 1_000_000 // requests in flight
+	maxSteps    = 10_000    // denoising steps of an image
 )
 
-// DefaultConfig is what a request means that says nothing but a model.
+// DefaultConfig is what a request of the documented API means that says nothing
+// but a model. A GraphQL request without a precision leaves it open.
 func DefaultConfig() perf.Config {
 	return perf.Config{BatchSize: 1, SequenceLength: 128, Precision: perf.FP32, Mode: perf.Inference}
 }
@@ -66,11 +68,34 @@ func (a *App) place(c perf.Config, m *perf.Model) (perf.Workload, []perf.Warning
 		return perf.Workload{}, nil, perf.Invalid("tensor_parallel", "%d ways times %d pipeline stages do not divide %d devices",
 			c.TensorParallel, c.PipelineParallel, c.Devices)
 	}
-	if m.Text() && m.MaxPosition > 0 && c.SequenceLength+c.OutputLength > m.MaxPosition {
+	if n := longest(c, m); m.MaxPosition > 0 && n > m.MaxPosition {
 		warnings = append(warnings, perf.Warning{Code: "SEQUENCE_TOO_LONG",
-			Message: fmt.Sprintf("%d tokens are more than the %d that %s was made for", c.SequenceLength+c.OutputLength, m.MaxPosition, m.Name)})
+			Message: fmt.Sprintf("%d tokens are more than the %d that %s was made for", n, m.MaxPosition, m.Name)})
 	}
-	return perf.Workload{Config: c, Facts: m, Hardware: d}, warnings, nil
+	w := perf.Workload{Config: c, Facts: m, Hardware: d}
+	if m.Family == "audio" && m.Kind == "encoder-decoder" && c.SequenceLength < predictor.AudioFrames { // what is shorter is padded
+		w.SequenceLength, w.Unknown.Sequence = predictor.AudioFrames, true
+	}
+	if c.Steps > 0 && m.Family == "diffusion" {
+		several := *m
+		several.Passes = float64(c.Steps)
+		w.Facts = &several
+	}
+	predictor.Settle(&w)
+	return w, warnings, nil
+}
+
+// longest is the number of tokens that one of a model's stacks has to hold.
+func longest(c perf.Config, m *perf.Model) int {
+	switch {
+	case m.Kind == "encoder-decoder" && m.Family == "audio":
+		return c.OutputLength
+	case m.Kind == "encoder-decoder":
+		return max(c.SequenceLength, c.OutputLength)
+	case m.Text():
+		return c.SequenceLength + c.OutputLength
+	}
+	return 0
 }
 
 // check refuses a configuration that is out of range, whatever its names are.
@@ -93,7 +118,7 @@ func check(c perf.Config) error {
 		{"output_length", c.OutputLength, 0, maxSequence}, {"concurrency", c.Concurrency, 0, maxFlight},
 		{"image_size", c.ImageSize, 0, maxImage}, {"devices", c.Devices, 0, maxDevices},
 		{"tensor_parallel", c.TensorParallel, 0, maxDevices}, {"pipeline_parallel", c.PipelineParallel, 0, maxDevices},
-		{"expert_parallel", c.ExpertParallel, 0, maxDevices}, {"threads", c.Threads, 0, maxDevices},
+		{"expert_parallel", c.ExpertParallel, 0, maxDevices}, {"threads", c.Threads, 0, maxDevices}, {"steps", c.Steps, 0, maxSteps},
 	} {
 		if f.value < f.least || f.value > f.most {
 			return perf.Invalid(f.field, "must be from %d to %d, not %d", f.least, f.most, f.value)

@@ -67,6 +67,7 @@ func configFields(c *perf.Config) []field {
 		{"expert_parallel", &c.ExpertParallel},
 		{"threads", &c.Threads},
 		{"layout", &c.Layout},
+		{"steps", &c.Steps},
 	}
 }
 
@@ -104,6 +105,7 @@ func predictionFields(p *perf.Prediction) []field {
 		{"max_sequence", &p.MaxSequence},
 		{"shares", doc(&p.Shares)},
 		{"attainable_s", &p.Attainable},
+		{"breakdowns", doc(&p.Breakdowns)},
 		{"basis", &p.Basis},
 		{"distance", &p.Distance},
 		{"model_version", &p.ModelVersion},

@@ -80,8 +80,11 @@ func TestCrashBetween(t *testing.T) {
 	crashed := snapshot(t, path)
 	number := d.writer.progress.acknowledged.Load()
 	h := someHead
-	var err error
-	if h.Database, _, err = d.position(ctx, make([]migration, 2)); err != nil {
+	steps, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Database, _, err = d.position(ctx, steps); err != nil {
 		t.Fatal(err)
 	}
 	// What only a journal has: written as the writer does, into columns in an

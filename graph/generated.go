@@ -82,6 +82,12 @@ type ComplexityRoot struct {
 		Overhead        func(childComplexity int) int
 	}
 
+	Breakdown struct {
+		AttainableMs func(childComplexity int) int
+		Bound        func(childComplexity int) int
+		Shares       func(childComplexity int) int
+	}
+
 	Candidate struct {
 		CostPerMillion func(childComplexity int) int
 		Device         func(childComplexity int) int
@@ -186,12 +192,13 @@ type ComplexityRoot struct {
 	}
 
 	Evidence struct {
-		Count  func(childComplexity int) int
-		Device func(childComplexity int) int
-		ID     func(childComplexity int) int
-		Model  func(childComplexity int) int
-		Source func(childComplexity int) int
-		Weight func(childComplexity int) int
+		Count   func(childComplexity int) int
+		Device  func(childComplexity int) int
+		ID      func(childComplexity int) int
+		Model   func(childComplexity int) int
+		Runtime func(childComplexity int) int
+		Source  func(childComplexity int) int
+		Weight  func(childComplexity int) int
 	}
 
 	FeatureImportance struct {
@@ -240,6 +247,7 @@ type ComplexityRoot struct {
 		Sample             func(childComplexity int) int
 		SequenceLength     func(childComplexity int) int
 		Source             func(childComplexity int) int
+		Steps              func(childComplexity int) int
 		TPOTMs             func(childComplexity int) int
 		TTFTMs             func(childComplexity int) int
 		TensorParallel     func(childComplexity int) int
@@ -387,6 +395,7 @@ type ComplexityRoot struct {
 		PipelineParallel            func(childComplexity int) int
 		Platform                    func(childComplexity int) int
 		Precision                   func(childComplexity int) int
+		RequestBreakdown            func(childComplexity int) int
 		RequestsPerSec              func(childComplexity int) int
 		Runtime                     func(childComplexity int) int
 		RuntimeVersion              func(childComplexity int) int
@@ -394,6 +403,7 @@ type ComplexityRoot struct {
 		SequenceLength              func(childComplexity int) int
 		Shares                      func(childComplexity int) int
 		Source                      func(childComplexity int) int
+		Steps                       func(childComplexity int) int
 		TPOTMs                      func(childComplexity int) int
 		TTFTMs                      func(childComplexity int) int
 		TensorParallel              func(childComplexity int) int
@@ -401,6 +411,7 @@ type ComplexityRoot struct {
 		Throughput                  func(childComplexity int) int
 		ThroughputUnit              func(childComplexity int) int
 		Time                        func(childComplexity int) int
+		TokenBreakdown              func(childComplexity int) int
 		Warnings                    func(childComplexity int) int
 	}
 
@@ -825,6 +836,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BoundShares.Overhead(childComplexity), true
+
+	case "Breakdown.attainableMs":
+		if e.ComplexityRoot.Breakdown.AttainableMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Breakdown.AttainableMs(childComplexity), true
+	case "Breakdown.bound":
+		if e.ComplexityRoot.Breakdown.Bound == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Breakdown.Bound(childComplexity), true
+	case "Breakdown.boundShares":
+		if e.ComplexityRoot.Breakdown.Shares == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Breakdown.Shares(childComplexity), true
 
 	case "Candidate.costPerMillion":
 		if e.ComplexityRoot.Candidate.CostPerMillion == nil {
@@ -1315,6 +1345,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Evidence.Model(childComplexity), true
+	case "Evidence.runtime":
+		if e.ComplexityRoot.Evidence.Runtime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Evidence.Runtime(childComplexity), true
 	case "Evidence.source":
 		if e.ComplexityRoot.Evidence.Source == nil {
 			break
@@ -1564,6 +1600,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Measurement.Source(childComplexity), true
+	case "Measurement.steps":
+		if e.ComplexityRoot.Measurement.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Measurement.Steps(childComplexity), true
 	case "Measurement.tpotMs":
 		if e.ComplexityRoot.Measurement.TPOTMs == nil {
 			break
@@ -2356,6 +2398,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Prediction.Precision(childComplexity), true
+	case "Prediction.requestBreakdown":
+		if e.ComplexityRoot.Prediction.RequestBreakdown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Prediction.RequestBreakdown(childComplexity), true
 	case "Prediction.requestsPerSecond":
 		if e.ComplexityRoot.Prediction.RequestsPerSec == nil {
 			break
@@ -2398,6 +2446,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Prediction.Source(childComplexity), true
+	case "Prediction.steps":
+		if e.ComplexityRoot.Prediction.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Prediction.Steps(childComplexity), true
 	case "Prediction.tpotMs":
 		if e.ComplexityRoot.Prediction.TPOTMs == nil {
 			break
@@ -2440,6 +2494,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Prediction.Time(childComplexity), true
+	case "Prediction.tokenBreakdown":
+		if e.ComplexityRoot.Prediction.TokenBreakdown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Prediction.TokenBreakdown(childComplexity), true
 	case "Prediction.warnings", "Prediction.warningDetails":
 		if e.ComplexityRoot.Prediction.Warnings == nil {
 			break
@@ -3531,6 +3591,16 @@ type BoundShares {
   communication: Float!
 }
 
+"What one of a language model's times is spent on."
+type Breakdown {
+  "What most of it is spent on."
+  bound: Bound!
+  "What it is spent on, in parts."
+  boundShares: BoundShares!
+  "Its physical lower bound, ms."
+  attainableMs: Float!
+}
+
 "What the memory of one device is taken by, in MB (10^6 bytes)."
 type MemoryParts {
   "Parameters, as quantised."
@@ -3557,6 +3627,8 @@ type Evidence {
   model: String!
   "Device measured on."
   device: String!
+  "Software that it was measured with; empty = not stated."
+  runtime: String!
   "How many measurements."
   count: Int!
   "How much they moved the answer, from 0 to 1."
@@ -3610,6 +3682,8 @@ type Prediction implements Node {
   expertParallel: Int!
   "CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite."
   threads: Int!
+  "Denoising steps of an image, diffusion models; 0 = the model's own number, mostly one."
+  steps: Int!
 
   "Samples a second; of a language model, forward passes over ` + "`" + `sequenceLength` + "`" + ` tokens."
   throughput: Estimate!
@@ -3636,17 +3710,21 @@ type Prediction implements Node {
   memoryPartsMb: MemoryParts!
   "Whether it fits into the usable memory."
   fits: Fit!
-  "Largest batch that fits with all else equal; 0 = none."
+  "Largest batch that fits with all else equal, under concurrency the most requests in flight; 0 = none."
   maxBatch: Int!
   "Longest context that fits with all else equal, tokens; 0 = none, or not a sequence model."
   maxSequence: Int!
 
-  "What the step spends most of its time on."
+  "What the step spends most of its time on; of a language model the pass over the prompt."
   bound: Bound!
   "What the step spends its time on, in parts."
   boundShares: BoundShares!
   "Physical lower bound of the step's time, ms."
   attainableMs: Float!
+  "What each further output token's time is spent on; null for a model that generates no text."
+  tokenBreakdown: Breakdown
+  "What a whole request's time is spent on; null when ` + "`" + `outputLength` + "`" + ` is 0."
+  requestBreakdown: Breakdown
   "What the answer rests on."
   basis: Basis!
   "How far the request is from the data."
@@ -3734,6 +3812,8 @@ type Measurement implements Node {
   expertParallel: Int!
   "CPU threads of the runtime; 0 = as many as it takes by itself."
   threads: Int!
+  "Denoising steps of an image, diffusion models; 0 = the model's own number, mostly one."
+  steps: Int!
 
   "Samples a second."
   throughput: Float
@@ -4357,13 +4437,13 @@ input PredictInput {
   runtime: String = ""
   "Version of the runtime."
   runtimeVersion: String = ""
-  "Number format to compute in."
-  precision: Precision = "fp32"
+  "Number format to compute in. Left out, what the runtime usually computes the model in, with the warning ` + "`" + `PRECISION_ASSUMED` + "`" + ` and a wider interval."
+  precision: Precision
   "Inference or training."
   mode: Mode = "inference"
   "Samples that go through the model together in one step, at least 1."
   batchSize: Int = 1
-  "Input tokens of one sample, at least 1; text and audio models."
+  "Input tokens of one sample, at least 1; text and audio models. Whisper's encoder always takes 1,500 frames, a window of 30 s."
   sequenceLength: Int = 128
   "Tokens that one request generates; 0 = forward pass only."
   outputLength: Int = 0
@@ -4381,6 +4461,8 @@ input PredictInput {
   expertParallel: Int = 0
   "CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite."
   threads: Int = 0
+  "Denoising steps of an image, diffusion models: a sample is then an image; 0 = the model's own number, mostly one."
+  steps: Int = 0
 }
 
 "Bounds of a recommendation. What is left out, or 0, is not bounded."
@@ -4413,13 +4495,13 @@ input MeasurementInput {
   runtime: String = ""
   "Version of the runtime."
   runtimeVersion: String = ""
-  "Number format computed in."
-  precision: Precision = "fp32"
+  "Number format computed in. Left out, what the runtime usually computes the model in."
+  precision: Precision
   "Inference or training."
   mode: Mode = "inference"
   "Samples that went through the model together in one step, at least 1."
   batchSize: Int = 1
-  "Input tokens of one sample, at least 1; text and audio models."
+  "Input tokens of one sample, at least 1; text and audio models. Whisper's encoder always takes 1,500 frames, a window of 30 s."
   sequenceLength: Int = 128
   "Tokens that one request generated; 0 = forward pass only."
   outputLength: Int = 0
@@ -4437,6 +4519,8 @@ input MeasurementInput {
   expertParallel: Int = 0
   "CPU threads of the runtime; 0 = as many as it takes by itself: all cores, one in TensorFlow Lite."
   threads: Int = 0
+  "Denoising steps of an image, diffusion models: a sample is then an image; 0 = the model's own number, mostly one."
+  steps: Int = 0
 
   "Samples a second."
   throughput: Float
@@ -5038,6 +5122,18 @@ func (ec *executionContext) childFields_BoundShares(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type BoundShares", field.Name)
 }
 
+func (ec *executionContext) childFields_Breakdown(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bound":
+		return ec.fieldContext_Breakdown_bound(ctx, field)
+	case "boundShares":
+		return ec.fieldContext_Breakdown_boundShares(ctx, field)
+	case "attainableMs":
+		return ec.fieldContext_Breakdown_attainableMs(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Breakdown", field.Name)
+}
+
 func (ec *executionContext) childFields_Candidate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "rank":
@@ -5254,6 +5350,8 @@ func (ec *executionContext) childFields_Evidence(ctx context.Context, field grap
 		return ec.fieldContext_Evidence_model(ctx, field)
 	case "device":
 		return ec.fieldContext_Evidence_device(ctx, field)
+	case "runtime":
+		return ec.fieldContext_Evidence_runtime(ctx, field)
 	case "count":
 		return ec.fieldContext_Evidence_count(ctx, field)
 	case "weight":
@@ -5340,6 +5438,8 @@ func (ec *executionContext) childFields_Measurement(ctx context.Context, field g
 		return ec.fieldContext_Measurement_expertParallel(ctx, field)
 	case "threads":
 		return ec.fieldContext_Measurement_threads(ctx, field)
+	case "steps":
+		return ec.fieldContext_Measurement_steps(ctx, field)
 	case "throughput":
 		return ec.fieldContext_Measurement_throughput(ctx, field)
 	case "latencyMs":
@@ -5590,6 +5690,8 @@ func (ec *executionContext) childFields_Prediction(ctx context.Context, field gr
 		return ec.fieldContext_Prediction_expertParallel(ctx, field)
 	case "threads":
 		return ec.fieldContext_Prediction_threads(ctx, field)
+	case "steps":
+		return ec.fieldContext_Prediction_steps(ctx, field)
 	case "throughput":
 		return ec.fieldContext_Prediction_throughput(ctx, field)
 	case "throughputUnit":
@@ -5624,6 +5726,10 @@ func (ec *executionContext) childFields_Prediction(ctx context.Context, field gr
 		return ec.fieldContext_Prediction_boundShares(ctx, field)
 	case "attainableMs":
 		return ec.fieldContext_Prediction_attainableMs(ctx, field)
+	case "tokenBreakdown":
+		return ec.fieldContext_Prediction_tokenBreakdown(ctx, field)
+	case "requestBreakdown":
+		return ec.fieldContext_Prediction_requestBreakdown(ctx, field)
 	case "basis":
 		return ec.fieldContext_Prediction_basis(ctx, field)
 	case "distance":
@@ -7657,6 +7763,84 @@ func (ec *executionContext) fieldContext_BoundShares_communication(_ context.Con
 	return graphql.NewScalarFieldContext("BoundShares", field, false, false, "Float")
 }
 
+func (ec *executionContext) _Breakdown_bound(ctx context.Context, field graphql.CollectedField, obj *perf.Breakdown) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Breakdown_bound(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bound(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v perf.Bound) graphql.Marshaler {
+			return ec.marshalNBound2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐBound(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Breakdown_bound(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Breakdown", field, true, false, "Bound")
+}
+
+func (ec *executionContext) _Breakdown_boundShares(ctx context.Context, field graphql.CollectedField, obj *perf.Breakdown) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Breakdown_boundShares(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shares, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v perf.Shares) graphql.Marshaler {
+			return ec.marshalNBoundShares2githubᚗcomᚋperfcastᚋperfcastᚋperfᚐShares(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Breakdown_boundShares(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Breakdown",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BoundShares(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Breakdown_attainableMs(ctx context.Context, field graphql.CollectedField, obj *perf.Breakdown) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Breakdown_attainableMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AttainableMs(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Breakdown_attainableMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Breakdown", field, true, false, "Float")
+}
+
 func (ec *executionContext) _Candidate_rank(ctx context.Context, field graphql.CollectedField, obj *perf.Candidate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9578,6 +9762,29 @@ func (ec *executionContext) fieldContext_Evidence_device(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Evidence", field, false, false, "String")
 }
 
+func (ec *executionContext) _Evidence_runtime(ctx context.Context, field graphql.CollectedField, obj *perf.Evidence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Evidence_runtime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Runtime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Evidence_runtime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Evidence", field, false, false, "String")
+}
+
 func (ec *executionContext) _Evidence_count(ctx context.Context, field graphql.CollectedField, obj *perf.Evidence) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10384,6 +10591,29 @@ func (ec *executionContext) _Measurement_threads(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Measurement_threads(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Measurement", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Measurement_steps(ctx context.Context, field graphql.CollectedField, obj *perf.Measurement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Measurement_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Steps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Measurement_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Measurement", field, false, false, "Int")
 }
 
@@ -13476,6 +13706,29 @@ func (ec *executionContext) fieldContext_Prediction_threads(_ context.Context, f
 	return graphql.NewScalarFieldContext("Prediction", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Prediction_steps(ctx context.Context, field graphql.CollectedField, obj *perf.Prediction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Prediction_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Steps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Prediction_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Prediction", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Prediction_throughput(ctx context.Context, field graphql.CollectedField, obj *perf.Prediction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13964,6 +14217,70 @@ func (ec *executionContext) _Prediction_attainableMs(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_Prediction_attainableMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Prediction", field, true, false, "Float")
+}
+
+func (ec *executionContext) _Prediction_tokenBreakdown(ctx context.Context, field graphql.CollectedField, obj *perf.Prediction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Prediction_tokenBreakdown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TokenBreakdown(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *perf.Breakdown) graphql.Marshaler {
+			return ec.marshalOBreakdown2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐBreakdown(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Prediction_tokenBreakdown(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Prediction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Breakdown(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Prediction_requestBreakdown(ctx context.Context, field graphql.CollectedField, obj *perf.Prediction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Prediction_requestBreakdown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestBreakdown(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *perf.Breakdown) graphql.Marshaler {
+			return ec.marshalOBreakdown2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐBreakdown(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Prediction_requestBreakdown(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Prediction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Breakdown(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Prediction_basis(ctx context.Context, field graphql.CollectedField, obj *perf.Prediction) (ret graphql.Marshaler) {
@@ -19159,9 +19476,6 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 	if _, present := asMap["runtimeVersion"]; !present {
 		asMap["runtimeVersion"] = ""
 	}
-	if _, present := asMap["precision"]; !present {
-		asMap["precision"] = "fp32"
-	}
 	if _, present := asMap["mode"]; !present {
 		asMap["mode"] = "inference"
 	}
@@ -19195,6 +19509,9 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 	if _, present := asMap["threads"]; !present {
 		asMap["threads"] = 0
 	}
+	if _, present := asMap["steps"]; !present {
+		asMap["steps"] = 0
+	}
 	if _, present := asMap["predictionId"]; !present {
 		asMap["predictionId"] = ""
 	}
@@ -19202,7 +19519,7 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 		asMap["source"] = "api"
 	}
 
-	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "threads", "throughput", "latencyMs", "memoryMb", "ttftMs", "tpotMs", "outputTokensPerSecond", "predictionId", "source", "environment"}
+	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "threads", "steps", "throughput", "latencyMs", "memoryMb", "ttftMs", "tpotMs", "outputTokensPerSecond", "predictionId", "source", "environment"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19343,6 +19660,13 @@ func (ec *executionContext) unmarshalInputMeasurementInput(ctx context.Context, 
 				return it, err
 			}
 			it.Threads = data
+		case "steps":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("steps"))
+			data, err := ec.unmarshalOInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Steps = data
 		case "throughput":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("throughput"))
 			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
@@ -19804,9 +20128,6 @@ func (ec *executionContext) unmarshalInputPredictInput(ctx context.Context, obj 
 	if _, present := asMap["runtimeVersion"]; !present {
 		asMap["runtimeVersion"] = ""
 	}
-	if _, present := asMap["precision"]; !present {
-		asMap["precision"] = "fp32"
-	}
 	if _, present := asMap["mode"]; !present {
 		asMap["mode"] = "inference"
 	}
@@ -19840,8 +20161,11 @@ func (ec *executionContext) unmarshalInputPredictInput(ctx context.Context, obj 
 	if _, present := asMap["threads"]; !present {
 		asMap["threads"] = 0
 	}
+	if _, present := asMap["steps"]; !present {
+		asMap["steps"] = 0
+	}
 
-	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "threads"}
+	fieldsInOrder := [...]string{"model", "family", "device", "platform", "runtime", "runtimeVersion", "precision", "mode", "batchSize", "sequenceLength", "outputLength", "concurrency", "imageSize", "devices", "tensorParallel", "pipelineParallel", "expertParallel", "threads", "steps"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19982,6 +20306,13 @@ func (ec *executionContext) unmarshalInputPredictInput(ctx context.Context, obj 
 				return it, err
 			}
 			it.Threads = data
+		case "steps":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("steps"))
+			data, err := ec.unmarshalOInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Steps = data
 		}
 	}
 	return it, nil
@@ -20443,6 +20774,49 @@ func (ec *executionContext) _BoundShares(ctx context.Context, sel ast.SelectionS
 			}
 		case "communication":
 			out.Values[i] = ec._BoundShares_communication(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var breakdownImplementors = []string{"Breakdown"}
+
+func (ec *executionContext) _Breakdown(ctx context.Context, sel ast.SelectionSet, obj *perf.Breakdown) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, breakdownImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Breakdown")
+		case "bound":
+			out.Values[i] = ec._Breakdown_bound(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "boundShares":
+			out.Values[i] = ec._Breakdown_boundShares(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "attainableMs":
+			out.Values[i] = ec._Breakdown_attainableMs(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -21129,6 +21503,11 @@ func (ec *executionContext) _Evidence(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "runtime":
+			out.Values[i] = ec._Evidence_runtime(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "count":
 			out.Values[i] = ec._Evidence_count(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -21383,6 +21762,11 @@ func (ec *executionContext) _Measurement(ctx context.Context, sel ast.SelectionS
 			}
 		case "threads":
 			out.Values[i] = ec._Measurement_threads(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "steps":
+			out.Values[i] = ec._Measurement_steps(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -22281,6 +22665,11 @@ func (ec *executionContext) _Prediction(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "steps":
+			out.Values[i] = ec._Prediction_steps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "throughput":
 			out.Values[i] = ec._Prediction_throughput(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -22364,6 +22753,16 @@ func (ec *executionContext) _Prediction(ctx context.Context, sel ast.SelectionSe
 		case "attainableMs":
 			out.Values[i] = ec._Prediction_attainableMs(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "tokenBreakdown":
+			out.Values[i] = ec._Prediction_tokenBreakdown(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "requestBreakdown":
+			out.Values[i] = ec._Prediction_requestBreakdown(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "basis":
@@ -25178,6 +25577,13 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOBreakdown2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐBreakdown(ctx context.Context, sel ast.SelectionSet, v *perf.Breakdown) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Breakdown(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOCandidate2ᚖgithubᚗcomᚋperfcastᚋperfcastᚋperfᚐCandidate(ctx context.Context, sel ast.SelectionSet, v *perf.Candidate) graphql.Marshaler {

@@ -89,6 +89,7 @@ type Config struct {
 	OutputLength   int `json:",omitzero"` // generated tokens of one request; 0 = forward pass only
 	Concurrency    int `json:",omitzero"` // requests in flight on a serving engine; 0 = no serving engine, one batch at a time
 	ImageSize      int `json:",omitzero"` // pixels of one side; 0 = the model's own
+	Steps          int `json:",omitzero"` // denoising steps of a sample, diffusion models; 0 = the model's own number, mostly one
 
 	Devices          int `json:",omitzero"` // accelerators the work is spread over, at least 1
 	TensorParallel   int `json:",omitzero"` // ways each layer is split, at least 1; divides Devices
@@ -122,7 +123,11 @@ func (c Config) Key() string {
 		c.Devices, c.TensorParallel, c.PipelineParallel, c.ExpertParallel, c.Threads} {
 		b = append(strconv.AppendInt(b, int64(n), 10), ' ')
 	}
-	return string(strconv.AppendQuote(b, c.Layout))
+	b = strconv.AppendQuote(b, c.Layout)
+	if c.Steps > 0 { // keys are older than steps
+		b = strconv.AppendInt(append(b, ' '), int64(c.Steps), 10)
+	}
+	return string(b)
 }
 
 // Workload is a Config with the facts behind its names: all the predictor

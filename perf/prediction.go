@@ -66,6 +66,25 @@ func (s Shares) Bound() Bound {
 	return b
 }
 
+// Breakdown is what a time is spent on.
+type Breakdown struct {
+	Shares     Shares  `json:",omitzero"`
+	Attainable float64 `json:",omitzero"` // s, its physical bound
+}
+
+// Bound is what most of the time is spent on.
+func (b *Breakdown) Bound() Bound { return b.Shares.Bound() }
+
+// AttainableMs is Attainable in milliseconds.
+func (b *Breakdown) AttainableMs() float64 { return Milliseconds(b.Attainable) }
+
+// Breakdowns are those of a language model's times besides the step; nil where
+// there is no such time.
+type Breakdowns struct {
+	Token   *Breakdown `json:",omitzero"` // of each further output token
+	Request *Breakdown `json:",omitzero"` // of a whole request with its output
+}
+
 // Distance says how far a request is from the data the answer was learned from.
 type Distance string
 
@@ -85,12 +104,13 @@ type Warning struct {
 // Evidence is one thing an answer rests on: a recorded measurement (ID set) or
 // a group of corpus rows, named by where they come from (no values).
 type Evidence struct {
-	ID     string  `json:",omitzero"` // of the user's own measurement; empty for the corpus
-	Source string  `json:",omitzero"` // corpus: source, path and commit
-	Model  string  `json:",omitzero"`
-	Device string  `json:",omitzero"`
-	Count  int     `json:",omitzero"`
-	Weight float64 `json:",omitzero"` // in [0, 1]: how much it moved the answer
+	ID      string  `json:",omitzero"` // of the user's own measurement; empty for the corpus
+	Source  string  `json:",omitzero"` // corpus: source, path and commit
+	Model   string  `json:",omitzero"`
+	Device  string  `json:",omitzero"`
+	Runtime string  `json:",omitzero"`
+	Count   int     `json:",omitzero"`
+	Weight  float64 `json:",omitzero"` // in [0, 1]: how much it moved the answer
 }
 
 // MemoryParts are what the memory estimate is made of, in bytes.
@@ -132,11 +152,12 @@ type Prediction struct {
 	MaxBatch    int         `json:",omitzero"` // largest batch that fits with all else equal; 0 = none
 	MaxSequence int         `json:",omitzero"` // longest context that fits with all else equal; 0 = none or not a sequence model
 
-	Shares       Shares   `json:",omitzero"`
-	Attainable   float64  `json:",omitzero"` // s, the physical bound of Latency
-	Basis        Basis    `json:",omitzero"`
-	Distance     Distance `json:",omitzero"`
-	ModelVersion string   `json:",omitzero"` // hash of the artefact, "+", last measurement applied
+	Shares       Shares     `json:",omitzero"`
+	Attainable   float64    `json:",omitzero"` // s, the physical bound of Latency
+	Breakdowns   Breakdowns `json:",omitzero"`
+	Basis        Basis      `json:",omitzero"`
+	Distance     Distance   `json:",omitzero"`
+	ModelVersion string     `json:",omitzero"` // hash of the artefact, "+", last measurement applied
 
 	Evidence    []Evidence `json:",omitzero"`
 	Assumptions []string   `json:",omitzero"`
@@ -149,6 +170,14 @@ type Prediction struct {
 
 // Bound is what the step spends most of its time on.
 func (p *Prediction) Bound() Bound { return p.Shares.Bound() }
+
+// TokenBreakdown is what each further output token's time is spent on; nil
+// unless the model generates text.
+func (p *Prediction) TokenBreakdown() *Breakdown { return p.Breakdowns.Token }
+
+// RequestBreakdown is what a whole request's time is spent on; nil when
+// OutputLength is 0.
+func (p *Prediction) RequestBreakdown() *Breakdown { return p.Breakdowns.Request }
 
 // ThroughputUnit is the unit of Throughput.
 func (p *Prediction) ThroughputUnit() string { return MetricThroughput.Unit() }

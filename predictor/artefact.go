@@ -14,6 +14,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/perfcast/perfcast/perf"
 	"github.com/perfcast/perfcast/predictor/boost"
 )
 
@@ -45,17 +46,20 @@ type SourceFile struct {
 	Source, Path, Commit, License string
 }
 
-// SourceGroup is how many rows of a file are about one design on one device.
+// SourceGroup is how many rows of a file are about one design on one device in
+// one runtime.
 type SourceGroup struct {
-	File  int // index into Files
-	Stem  string
-	Name  string // of the device
-	Count int
+	File    int // index into Files
+	Stem    string
+	Name    string // of the device
+	Runtime string
+	Mode    perf.Mode
+	Count   int
 }
 
 const (
 	magic         = "PERFCAST"
-	formatVersion = 2
+	formatVersion = 3
 	headerLength  = len(magic) + 2 + sha256.Size
 	maxArtefact   = 256 << 20 // bytes a decoded artefact may have
 )
@@ -189,11 +193,17 @@ func (l *Learned) numbers() []float64 {
 			}
 		}
 	}
-	return append(append(append(xs, l.Noise), l.Low[:]...), l.High[:]...)
+	xs = append(xs, l.Noise)
+	for _, ends := range [...]*[NumStates][2]float64{&l.Low, &l.High} {
+		for s := range ends {
+			xs = append(xs, ends[s][:]...)
+		}
+	}
+	return xs
 }
 
 func (l *Learned) setNumbers(b []byte) error {
-	if len(b) != 8*(NumGroups*NumSorts*NumCoefficients+1+2*NumStates) {
+	if len(b) != 8*(NumGroups*NumSorts*NumCoefficients+1+4*NumStates) {
 		return errors.New("of another size: train again")
 	}
 	next := func() float64 {
@@ -209,9 +219,9 @@ func (l *Learned) setNumbers(b []byte) error {
 		}
 	}
 	l.Noise = next()
-	for _, to := range [][]float64{l.Low[:], l.High[:]} {
-		for s := range to {
-			to[s] = next()
+	for _, ends := range [...]*[NumStates][2]float64{&l.Low, &l.High} {
+		for s := range ends {
+			ends[s] = [2]float64{next(), next()}
 		}
 	}
 	return nil

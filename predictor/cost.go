@@ -112,8 +112,11 @@ func ratesOf(w perf.Workload, rt *Runtime, pk Peak) rates {
 	r := rates{peak: pk.FLOPs * tc * sustained(d, pk), vector: pk.Vector * tc, bandwidth: bandwidth(d, pk) * tm,
 		launch: math.Max(rt.Launch, rt.Floor), step: rt.Step, saving: 1, up: overclock, link: d.LinkBandwidth}
 	r.vector *= sustained(d, Peak{FLOPs: pk.Vector, Ran: perf.FP32})
-	if pk.Ran != perf.FP64 && (w.Facts.Kind == "cnn" || w.Facts.Family == "vision" || w.Facts.Family == "detection") {
+	if pk.Ran != perf.FP64 && convolves(w.Facts) {
 		r.saving = winograd
+	}
+	if w.Unknown.Precision { // it may have been the fastest
+		r.saving *= math.Max(1, fastest(d)/pk.FLOPs)
 	}
 	if host(d) { // a call instead of a launch: some thousand cycles, more on slow cores
 		n, _, _ := threads(w)
@@ -123,6 +126,18 @@ func ratesOf(w perf.Workload, rt *Runtime, pk Peak) rates {
 		r.link = 16e9 // PCIe 3.0 x16
 	}
 	return r
+}
+
+// convolves reports whether much of an image model's work may be convolutions of
+// several pixels, which fast algorithms save: any but a transformer's.
+func convolves(m *perf.Model) bool {
+	switch m.Kind {
+	case "vit", "swin", "mixer":
+		return false
+	case "cnn":
+		return true
+	}
+	return m.Family == "vision" || m.Family == "detection"
 }
 
 // costOf adds up the operations of one step.

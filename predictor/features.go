@@ -50,6 +50,7 @@ type Input struct {
 	Groups [numGroups]uint64 // hashes; 0 = none
 	Sorts  [numGroups]Sort   // of its groups
 	Cost   Cost
+	Vague  bool // the batch or the precision is a guess
 }
 
 // Features of the learned utilisation, in the order of Input.X. None is a
@@ -96,6 +97,9 @@ func InputOf(w perf.Workload, q Quantity, m Manner) (Input, error) {
 
 func inputOf(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner) Input {
 	var c Cost
+	if q == StepTime && m&^Live != Clients {
+		w.Concurrency = 0 // a pass is one batch's, whatever else is in flight
+	}
 	if q == FirstToken && w.Concurrency > 0 {
 		w.BatchSize = 1 // each request waits for its own prompt, however many are in flight
 	}
@@ -114,7 +118,7 @@ func inputOf(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Manner) Input 
 			c = c.times(n)
 		}
 	}
-	in := Input{Cost: c, X: make([]float64, 0, len(Features))}
+	in := Input{Cost: c, Vague: w.Unknown.Batch || w.Unknown.Precision, X: make([]float64, 0, len(Features))}
 	in.X = appendFeatures(in.X, w, rt, pk, q, m, &c)
 	in.Groups, in.Sorts = groupsOf(w, rt, q, m), sortsOf(w)
 	return in

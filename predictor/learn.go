@@ -15,6 +15,8 @@ type snapshot struct {
 	exact   hamt[string, record]  // by Config.Key
 	effects hamt[uint64, updated] // by group, where a measurement changed what training knew
 	devices hamt[uint64, *nearby] // by group of the device
+	newest  hamt[string, string]  // by Config.Key without a version: the newest version of its runtime that was measured
+	memory  hamt[uint64, share]   // by group of what takes memory
 	count   int                   // measurements applied
 	last    string                // id of the last one applied
 }
@@ -40,6 +42,7 @@ type observation struct {
 	memory      float64
 	ttft, tpot  float64
 	output      float64
+	rate        float64 // samples/s
 }
 
 const maxRepeats = 32
@@ -60,8 +63,8 @@ func observe(w perf.Workload, m perf.Measurement) observation {
 		return *x
 	}
 	o.latency, o.memory, o.ttft, o.tpot, o.output = value(m.Latency), value(m.Memory), value(m.TTFT), value(m.TPOT), value(m.OutputTokensPerSec)
-	if t := value(m.Throughput); o.latency == 0 && t > 0 {
-		o.latency = float64(max(1, w.BatchSize)*replicas(w)) / t
+	if o.rate = value(m.Throughput); o.latency == 0 && o.rate > 0 {
+		o.latency = float64(max(1, w.BatchSize)*replicas(w)) / o.rate
 	}
 	return o
 }
@@ -124,6 +127,7 @@ func (p *Predictor) Learn(w perf.Workload, m perf.Measurement) (Verdict, error) 
 		for _, h := range next.kept[len(r.kept):] { // those released, and this one
 			p.apply(&s, w, h)
 		}
+		s.note(w)
 	}
 	next.kept = next.kept[max(0, len(next.kept)-maxRepeats):]
 	next.held = next.held[max(0, len(next.held)-maxRepeats):]
@@ -149,8 +153,21 @@ func (p *Predictor) Confirm(w perf.Workload, id string) bool {
 	next := record{kept: append(slices.Clone(r.kept), r.held[i]), held: slices.Delete(slices.Clone(r.held), i, i+1)}
 	s.exact, s.count, s.last = s.exact.with(w.Key(), next), s.count+1, id
 	p.apply(&s, w, r.held[i])
+	s.note(w)
 	p.seen.Store(&s)
 	return true
+}
+
+// note keeps a measured configuration's version where it is the newest.
+func (s *snapshot) note(w perf.Workload) {
+	version := w.RuntimeVersion
+	if version == "" {
+		return
+	}
+	w.RuntimeVersion = ""
+	if v, ok := s.newest.get(w.Key()); !ok || VersionNumber(version) >= VersionNumber(v) {
+		s.newest = s.newest.with(w.Key(), version)
+	}
 }
 
 // Reset forgets all measurements.
@@ -170,7 +187,13 @@ const possible = 0.95
 // it need not.
 func suspicious(prior perf.Prediction, o observation, d *perf.Device, known bool) string {
 	if o.latency > 0 && o.latency < possible*prior.Attainable && !known {
-		return fmt.Sprintf("a step of %.4g s is below the attainable bound of %.4g s", o.latency, prior.Attainable)
+		return fmt.Sprintf("a step of %.4g ms is below the attainable bound of %.4g ms", o.latency/perf.Millisecond, prior.Attainable/perf.Millisecond)
+	}
+	if o.rate > 0 && prior.Concurrency == 0 {
+		if step := float64(prior.BatchSize*replicas(perf.Workload{Config: prior.Config})) / o.rate; step > 3*o.latency || o.latency > 3*step {
+			return fmt.Sprintf("%.4g samples/s and a step of %.4g ms contradict each other: a batch of %d at that rate takes %.4g ms",
+				o.rate, o.latency/perf.Millisecond, prior.BatchSize, step/perf.Millisecond)
+		}
 	}
 	if d.MemoryBytes > 0 && o.memory > d.MemoryBytes {
 		return fmt.Sprintf("%.4g GB of memory are more than the %.4g GB of %s", o.memory/perf.GB, d.MemoryBytes/perf.GB, d.Name)
@@ -181,9 +204,9 @@ func suspicious(prior perf.Prediction, o observation, d *perf.Device, known bool
 		value      float64
 		expected   *perf.Estimate
 	}{
-		{"a step", "s", 1, o.latency, &prior.Latency},
-		{"a time to first token", "s", 1, o.ttft, prior.TTFT},
-		{"a time per output token", "s", 1, o.tpot, prior.TPOT},
+		{"a step", "ms", perf.Millisecond, o.latency, &prior.Latency},
+		{"a time to first token", "ms", perf.Millisecond, o.ttft, prior.TTFT},
+		{"a time per output token", "ms", perf.Millisecond, o.tpot, prior.TPOT},
 		{"a rate", "output tokens/s", 1, o.output, prior.OutputTokensPerSec},
 		{"a memory", "GB", perf.GB, o.memory, &prior.Memory},
 	} {
@@ -212,71 +235,4 @@ func alike(a, b observation) bool {
 		}
 	}
 	return shared
-}
-
-// answer puts the measured values of the very configuration, if there are any,
-// in place of the estimated ones.
-func (s *snapshot) answer(out *perf.Prediction, w perf.Workload) {
-	r, ok := s.exact.get(w.Key())
-	if !ok || len(r.kept) == 0 {
-		return
-	}
-	newest := r.kept[len(r.kept)-1].environment
-	var of []observation
-	for _, o := range r.kept {
-		if o.environment == newest {
-			of = append(of, o)
-		}
-	}
-	pick := func(get func(observation) float64) []float64 {
-		var xs []float64
-		for _, o := range of {
-			if x := get(o); x > 0 {
-				xs = append(xs, x)
-			}
-		}
-		return xs
-	}
-	if xs := pick(func(o observation) float64 { return o.latency }); len(xs) > 0 {
-		out.Latency = robust(xs)
-		out.Throughput = out.Latency.Invert(float64(out.BatchSize * replicas(w)))
-		if out.Latency.Value < out.Attainable {
-			out.Warnings = append(out.Warnings, perf.Warning{Code: "BELOW_BOUND",
-				Message: fmt.Sprintf("the measured step is shorter than the attainable bound of %.4g s: a fact about the device or model may be wrong", out.Attainable)})
-		}
-	}
-	if xs := pick(func(o observation) float64 { return o.memory }); len(xs) > 0 {
-		out.Memory = robust(xs)
-		out.Fits = fit(w.Hardware, out.Memory.Value)
-	}
-	if xs := pick(func(o observation) float64 { return o.ttft }); len(xs) > 0 && out.TTFT != nil {
-		*out.TTFT = robust(xs)
-	}
-	if xs := pick(func(o observation) float64 { return o.tpot }); len(xs) > 0 && out.TPOT != nil {
-		*out.TPOT = robust(xs)
-	}
-	if xs := pick(func(o observation) float64 { return o.output }); len(xs) > 0 && out.OutputTokensPerSec != nil {
-		*out.OutputTokensPerSec = robust(xs)
-	}
-	out.Evidence = nil
-	out.Basis, out.Distance = perf.BasisMeasured, perf.DistanceCovered
-	out.Warnings = slices.DeleteFunc(out.Warnings, func(w perf.Warning) bool { return w.Code == "FAR_FROM_DATA" })
-	for i := len(of) - 1; i >= 0 && len(out.Evidence) < 8; i-- {
-		out.Evidence = append(out.Evidence, perf.Evidence{ID: of[i].id, Source: "recorded", Model: w.Model, Device: w.Device,
-			Count: 1, Weight: 1 / float64(len(of))})
-	}
-}
-
-// robust is the median of repeats, with an interval from their spread and what
-// repeats of a configuration usually vary by (2.6 % median, 12.5 % at the 90th
-// percentile, over the corpus).
-func robust(xs []float64) perf.Estimate {
-	slices.Sort(xs)
-	n := len(xs)
-	v := xs[n/2]
-	if n%2 == 0 {
-		v = (xs[n/2-1] + xs[n/2]) / 2
-	}
-	half := 0.125 / math.Sqrt(float64(n))
-	return perf.Estimate{Value: v, Low: math.Min(v*(1-half), xs[n/20]), High: math.Max(v*(1+half), xs[n-1-n/20])}
 }

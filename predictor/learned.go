@@ -30,9 +30,10 @@ type Learned struct {
 
 	// The interval: the error's typical size as trees see it (Scale predicts
 	// its logarithm from x, the state of knowledge and the effects' variance),
-	// times what covers 90 % of held-out groups in that state.
+	// times what covers 90 % of held-out groups in that state: those whose batch
+	// and precision are stated, and those that leave one of them open.
 	Scale     *boost.Model
-	Low, High [NumStates]float64
+	Low, High [NumStates][2]float64
 }
 
 // NumCoefficients of an effect: one of each part, and the common factor's.
@@ -97,7 +98,7 @@ type opinion struct {
 	factors   Factors // on the parts
 	low, high float64 // how far ln may lie below and above, with 90 % confidence
 	state     State
-	ids       []string // of recorded measurements that moved it
+	teachers  []teacher // recorded measurements that moved it
 }
 
 // Opinion of ln(time) and its variance.
@@ -210,5 +211,9 @@ func (l *Learned) interval(r *boost.Row, in *Input, s State) (low, high float64)
 	if _, ok := l.Effects[in.Groups[groupSoftware]]; !ok {
 		scale *= strange
 	}
-	return math.Min(widest, scale*l.Low[s]), math.Min(widest, scale*l.High[s])
+	vague := 0
+	if in.Vague {
+		vague = 1
+	}
+	return math.Min(widest, scale*l.Low[s][vague]), math.Min(widest, scale*l.High[s][vague])
 }

@@ -10,7 +10,7 @@ import (
 // memoryOf is what one device needs, in bytes. Weights follow the quantisation
 // (embeddings stay in 16 bits under 4-bit formats), the cache the tokens in
 // flight, training adds gradients, Adam's two moments and the activations kept
-// for the backward pass.
+// for the backward pass. A microcontroller's weights stay in its flash.
 func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
 	m, width := w.Facts, ops.WidthsOf(w.Facts, w.Precision)
 	split := float64(max(1, w.TensorParallel) * max(1, w.PipelineParallel))
@@ -19,11 +19,11 @@ func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
 	}
 	params := ops.Params(m)
 	var p perf.MemoryParts
-	p.Weights = weightBytes(m, w.Precision, params) / split
-	b := float64(max(1, w.BatchSize))
-	if w.Concurrency > 0 {
-		b = float64(w.Concurrency)
+	p.Weights = weightBytes(m, w.Precision, rt, params) / split
+	if w.Hardware.Kind == "mcu" && w.Mode != perf.Training {
+		p.Weights = 0
 	}
+	b := float64(inFlight(&w))
 	tokens := float64(ops.Tokens(w))
 	if m.Generates() && m.Layers > 0 && w.Mode != perf.Training {
 		p.KVCache = b * cacheBytes(w, tokens+float64(w.OutputLength)) * width.Cache / split
@@ -45,7 +45,18 @@ func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
 		p.Activations /= math.Max(1, math.Sqrt(float64(m.Layers))) * float64(max(1, w.PipelineParallel))
 	}
 	p.Runtime = runtimeBytes(w.Hardware, p.Weights+p.KVCache+p.Activations)
+	if rt != nil {
+		p.Runtime += rt.Workspace * (p.Weights + p.KVCache + p.Activations)
+	}
 	return p
+}
+
+// inFlight is how many samples one step of a device has.
+func inFlight(w *perf.Workload) int {
+	if w.Concurrency > 0 && w.Facts.Generates() && w.Mode != perf.Training {
+		return w.Concurrency
+	}
+	return max(1, w.BatchSize)
 }
 
 // trainingState is what gradients and Adam's two moments take. Weights of 4 bits
@@ -60,15 +71,20 @@ func trainingState(p perf.Precision, params float64) (gradients, optimizer float
 	return 4 * params, 8 * params
 }
 
-// weightBytes of a model in a precision.
-func weightBytes(m *perf.Model, p perf.Precision, params float64) float64 {
+// weightBytes of a model in a precision. llama.cpp quantises embeddings, too,
+// the output matrix to 6 bits.
+func weightBytes(m *perf.Model, p perf.Precision, rt *Runtime, params float64) float64 {
 	per := ops.WidthsOf(m, p).Weight
 	switch p {
 	case perf.AMP, perf.AMPBF16:
 		per = 4 + 2 // fp32 masters and the half-precision copies autocast keeps
 	case perf.Int3, perf.Int4, perf.Int5, perf.Int6, perf.W4A16, perf.FP4:
 		embeddings := math.Min(params, 2*float64(m.Vocab)*float64(m.Hidden))
-		return (params-embeddings)*per + embeddings*2
+		wide := 2.0
+		if rt != nil && rt.Name == "llama.cpp" {
+			wide = math.Max(per, (per+ops.Widths(perf.Int6).Weight)/2)
+		}
+		return (params-embeddings)*per + embeddings*wide
 	}
 	return params * per
 }
@@ -143,11 +159,13 @@ func runtimeBytes(d *perf.Device, managed float64) float64 {
 	return fixed + 0.04*managed
 }
 
-// fit is the verdict for a need of total bytes.
+// fit is the verdict for a need of total bytes. Only what is more than all the
+// memory is said not to fit: of what was measured to run, 2 % needs by our
+// estimate more than is usable. What the datasheet does not say refuses nothing.
 func fit(d *perf.Device, total float64) perf.Fit {
 	usable := d.UsableMemoryBytes()
 	switch {
-	case d.MemoryBytes <= 0: // the datasheet does not say
+	case usable <= 0:
 		return perf.FitYes
 	case total > d.MemoryBytes:
 		return perf.FitNo
@@ -179,11 +197,12 @@ func largest(limit int, usable float64, need func(n int) float64) int {
 	return lo
 }
 
-// limits are the largest batch and the longest sequence that fit with all else
-// equal.
-func limits(w perf.Workload, rt *Runtime) (batch, sequence int) {
-	usable := w.Hardware.UsableMemoryBytes()
-	batch = largest(1<<20, usable, func(n int) float64 {
+// limits are the largest batch (or number of requests in flight) and the longest
+// sequence that fit with all else equal, where what is needed is scale times
+// what memoryOf says.
+func limits(w perf.Workload, rt *Runtime, scale float64) (batch, sequence int) {
+	usable := w.Hardware.UsableMemoryBytes() / scale
+	batch = largest(maxBatch, usable, func(n int) float64 {
 		v := w
 		v.BatchSize = n
 		if w.Concurrency > 0 {
@@ -191,8 +210,8 @@ func limits(w perf.Workload, rt *Runtime) (batch, sequence int) {
 		}
 		return memoryOf(v, rt).Total()
 	})
-	if w.Facts.Text() || w.Facts.Generates() {
-		longest := 1 << 24
+	if w.Facts.Text() || w.Facts.Generates() && w.Facts.Family != "audio" {
+		longest := maxSequence
 		if w.Facts.MaxPosition > 0 {
 			longest = w.Facts.MaxPosition
 		}
@@ -204,3 +223,9 @@ func limits(w perf.Workload, rt *Runtime) (batch, sequence int) {
 	}
 	return batch, sequence
 }
+
+// What is searched for limits.
+const (
+	maxBatch    = 1 << 20
+	maxSequence = 1 << 24
+)

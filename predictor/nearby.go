@@ -1,6 +1,7 @@
 package predictor
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -23,7 +24,7 @@ type point struct {
 	share    Factors
 	work     [len(ofWork)]float64
 	surprise float64 // ln(time) less what was said before anything was measured
-	id       string
+	teacher  teacher
 	variance *[numGroups]Coefficients // that training left to its groups' effects
 }
 
@@ -132,6 +133,25 @@ func (n *nearby) shift(p *point) (shift, less float64) {
 		}
 	}
 	return shift, less - wrong*wrong
+}
+
+// nearest are the points most like p, with their shares in what is said of it.
+func (n *nearby) nearest(p *point) []teacher {
+	by := make([]teacher, len(n.points))
+	for i := range n.points {
+		by[i] = n.points[i].teacher
+		by[i].weight = math.Max(0, covariance(p, &n.points[i]))
+	}
+	slices.SortStableFunc(by, func(a, b teacher) int { return cmp.Compare(b.weight, a.weight) })
+	by = by[:min(maxEvidence, len(by))]
+	sum := 0.0
+	for i := range by {
+		sum += by[i].weight
+	}
+	for i := range by {
+		by[i].weight /= math.Max(sum, 1e-300)
+	}
+	return by
 }
 
 // invert a symmetric positive definite matrix, which it overwrites

@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"math"
+	"slices"
 
 	"github.com/perfcast/perfcast/perf"
 )
@@ -42,7 +43,7 @@ func PeakOf(d *perf.Device, p perf.Precision, tf32 bool) (Peak, bool) {
 	}
 	pk := Peak{FLOPs: fp32, Ran: perf.FP32, Vector: vector}
 	try := func(x float64, ran perf.Precision) {
-		if x > pk.FLOPs {
+		if x >= pk.FLOPs { // a format no faster than fp32 still halves the bytes
 			pk.FLOPs, pk.Ran = x, ran
 		}
 	}
@@ -71,10 +72,10 @@ func PeakOf(d *perf.Device, p perf.Precision, tf32 bool) (Peak, bool) {
 	case perf.BF16, perf.AMPBF16:
 		try(d.BF16, perf.BF16)
 	case perf.FP8:
-		try(half, perf.BF16)
+		try(half, widest16(d))
 		try(d.FP8, perf.FP8)
 	case perf.FP4:
-		try(half, perf.BF16)
+		try(half, widest16(d))
 		try(d.FP8, perf.FP8)
 		try(d.FP4, perf.FP4)
 	case perf.Int8:
@@ -84,6 +85,20 @@ func PeakOf(d *perf.Device, p perf.Precision, tf32 bool) (Peak, bool) {
 		try(int8, perf.Int8)
 	}
 	return pk, true
+}
+
+// widest16 is the 16-bit format of a device that 8-bit floats are computed in
+// where it has none of their own.
+func widest16(d *perf.Device) perf.Precision {
+	if d.BF16 > 0 {
+		return perf.BF16
+	}
+	return perf.FP16
+}
+
+// fastest is a device's rate in the format that it is fastest in.
+func fastest(d *perf.Device) float64 {
+	return slices.Max([]float64{d.FP32, d.FP32Matrix, d.TF32, d.FP16, d.BF16, d.FP8, d.FP4, d.Int8, d.Int4})
 }
 
 // lacks reports whether running in pk.Ran is a fallback from p worth a warning.

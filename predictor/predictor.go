@@ -94,6 +94,9 @@ func usable(w *perf.Workload) (*Runtime, Peak, error) {
 	if w.Platform == "" {
 		w.Platform = w.Hardware.Platform
 	}
+	if !Sequential(w.Facts) { // an image has no tokens, whatever the request says
+		w.SequenceLength, w.OutputLength = 0, 0
+	}
 	rt := RuntimeNamed(w.Runtime)
 	if rt == nil {
 		rt = DefaultRuntime(*w)
@@ -103,10 +106,7 @@ func usable(w *perf.Workload) (*Runtime, Peak, error) {
 	if w.Threads == 0 && rt.Single && host(w.Hardware) {
 		w.Threads, w.Unknown.Threads = 1, true
 	}
-	if w.Precision == "" {
-		w.Unknown.Precision = true
-		w.Precision = UsualPrecision(*w)
-	}
+	Settle(w)
 	w.BatchSize = max(1, w.BatchSize)
 	w.Devices = max(1, w.Devices)
 	w.TensorParallel = max(1, w.TensorParallel)
@@ -119,9 +119,32 @@ func usable(w *perf.Workload) (*Runtime, Peak, error) {
 	return rt, pk, nil
 }
 
+// Settle gives a workload without a precision the usual one of its runtime, and
+// marks it as assumed.
+func Settle(w *perf.Workload) {
+	if w.Precision != "" {
+		return
+	}
+	asked := w.Runtime
+	if RuntimeNamed(asked) == nil {
+		w.Runtime = DefaultRuntime(*w).Name
+	}
+	w.Precision, w.Unknown.Precision = UsualPrecision(*w), true
+	w.Runtime = asked
+}
+
+// AudioFrames is the length of the window of sound that Whisper's encoder takes.
+const AudioFrames = ops.AudioFrames
+
+// Sequential reports whether the length of a sample, and of what is generated
+// from it, means something for a model.
+func Sequential(m *perf.Model) bool {
+	return m.Text() || m.Generates() || m.Family == "audio" || m.Family == "multimodal"
+}
+
 // UsualPrecision is what a workload whose request names none is taken to
-// compute in: 16 bits for language models on accelerators, 8 for neural
-// processors, otherwise fp32.
+// compute in: 16 bits for language models and diffusion on accelerators, 8 for
+// neural processors, otherwise fp32.
 func UsualPrecision(w perf.Workload) perf.Precision {
 	d := w.Hardware
 	switch {
@@ -129,7 +152,7 @@ func UsualPrecision(w perf.Workload) perf.Precision {
 		return perf.Int8
 	case d.FP32 == 0 && d.FP16 == 0 && d.BF16 > 0:
 		return perf.BF16
-	case w.Facts.Generates() && w.Facts.Text() && d.Platform != perf.CPU && math.Max(d.FP16, d.BF16) > d.FP32:
+	case (w.Facts.Generates() && w.Facts.Text() || w.Facts.Family == "diffusion") && d.Platform != perf.CPU && math.Max(d.FP16, d.BF16) > d.FP32:
 		if d.BF16 > 0 {
 			return perf.BF16
 		}
@@ -172,64 +195,63 @@ var lists = sync.Pool{New: func() any { return new([]ops.Op) }}
 // Predict answers a workload. Errors are of perf.CodeUnknown: facts without
 // which there is no answer. Everything else is a warning.
 func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
+	asked := w.Config
 	rt, pk, err := usable(&w)
 	if err != nil {
 		return perf.Prediction{}, err
 	}
 	seen := p.seen.Load()
-	out := perf.Prediction{Config: w.Config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
-	memory(&out, w, rt)
-	p.times(&out, w, rt, pk, seen)
-	p.explain(&out, w, rt, pk)
-	seen.answer(&out, w)
+	own := seen.own(w)
+	config := w.Config
+	config.SequenceLength, config.OutputLength, config.Concurrency = asked.SequenceLength, asked.OutputLength, asked.Concurrency // as it was asked, relevant or not
+	out := perf.Prediction{Config: config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
+	own.memory(&out, w, rt, seen)
+	step := p.times(&out, w, rt, pk, seen)
+	own.answer(&out, w)
+	p.explain(&out, w, rt, pk, step.software)
+	own.explain(&out, w)
 	return out, nil
 }
 
-// memory fills in what the workload needs and the verdict.
-func memory(out *perf.Prediction, w perf.Workload, rt *Runtime) {
-	out.MemoryParts = memoryOf(w, rt)
-	total := out.MemoryParts.Total()
-	out.Memory = perf.Estimate{Value: total, Low: total / 1.4, High: total * 1.8} // holds 90 % of the corpus's GPU rows; libraries take more than expected rather than less
-	out.Fits = fit(w.Hardware, total)
-	if out.Fits == perf.FitNo && rt.Serves && (w.Concurrency > 1 || w.BatchSize > 1) {
-		one := w
-		one.Concurrency, one.BatchSize = min(w.Concurrency, 1), 1
-		if fit(w.Hardware, memoryOf(one, rt).Total()) != perf.FitNo {
-			out.Fits = perf.FitTight // the engine holds requests back until there is room
-		}
-	}
-	out.MaxBatch, out.MaxSequence = limits(w, rt)
-}
-
-// times fills in how long steps take.
-func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) {
+// times fills in how long things take, and gives the step's time back.
+func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) timed {
 	step := p.time(w, rt, pk, StepTime, Plain, seen)
 	out.Attainable, out.Shares, out.Basis, out.Distance = step.attainable, step.shares, step.basis, step.distance
 	out.Latency, out.DeviceKnown = step.Estimate, step.known
-	p.evidence(out, w, step.ids)
-	copies := float64(replicas(w))
-	out.Throughput = out.Latency.Invert(float64(w.BatchSize) * copies)
-	if !w.Facts.Generates() || w.Mode == perf.Training {
-		return
+	out.Throughput = out.Latency.Invert(float64(w.BatchSize * replicas(w)))
+	if w.Facts.Generates() && w.Mode != perf.Training {
+		p.generation(out, w, rt, pk, seen)
 	}
-	ttft := step.Estimate
+	p.evidence(out, w, rt, step.teachers)
+	return step
+}
+
+// generation fills in the times of a model that writes.
+func (p *Predictor) generation(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) {
+	ttft := out.Latency
 	if w.Concurrency > 0 {
 		ttft = p.time(w, rt, pk, FirstToken, Plain, seen).Estimate
 	}
-	tpot := p.time(w, rt, pk, TokenTime, Plain, seen).Estimate
-	rate := tpot.Invert(float64(w.BatchSize) * copies)
-	if w.Concurrency > 0 { // of the whole system already
-		rate = tpot.Invert(float64(w.Concurrency))
-	}
-	out.TTFT, out.TPOT = &ttft, &tpot
+	tpot := p.time(w, rt, pk, TokenTime, Plain, seen)
+	out.TTFT, out.TPOT, out.Breakdowns.Token = &ttft, &tpot.Estimate, tpot.breakdown()
 	if w.OutputLength > 0 {
-		whole := p.time(w, rt, pk, RequestTime, Plain, seen).Estimate
-		out.EndToEnd = &whole
-		if w.Concurrency > 0 { // each request that ends makes room for the next: Little's law
-			rate = whole.Invert(float64(w.Concurrency * w.OutputLength))
-		}
+		whole := p.time(w, rt, pk, RequestTime, Plain, seen)
+		out.EndToEnd, out.Breakdowns.Request = &whole.Estimate, whole.breakdown()
 	}
+	rate := outputRate(out, w)
 	out.OutputTokensPerSec = &rate
+}
+
+// outputRate is how many tokens a second the system writes at its token's and
+// request's times.
+func outputRate(out *perf.Prediction, w perf.Workload) perf.Estimate {
+	switch {
+	case w.Concurrency > 0 && w.OutputLength > 0: // each request that ends makes room for the next: Little's law
+		return out.EndToEnd.Invert(float64(w.Concurrency * w.OutputLength))
+	case w.Concurrency > 0: // of the whole system already
+		return out.TPOT.Invert(float64(w.Concurrency))
+	}
+	return out.TPOT.Invert(float64(w.BatchSize * replicas(w)))
 }
 
 // timed is a time with what is known of it.
@@ -240,8 +262,13 @@ type timed struct {
 	shares     perf.Shares
 	basis      perf.Basis
 	distance   perf.Distance
-	known      bool     // somebody measured the device
-	ids        []string // of the recorded measurements that moved it
+	known      bool      // somebody measured the device
+	software   bool      // somebody measured the runtime on such a device
+	teachers   []teacher // the recorded measurements that moved it
+}
+
+func (t *timed) breakdown() *perf.Breakdown {
+	return &perf.Breakdown{Shares: t.shares, Attainable: t.attainable}
 }
 
 // time is how long a quantity of the workload takes.
@@ -249,19 +276,21 @@ func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Ma
 	in := inputOf(w, rt, pk, q, m)
 	c := &in.Cost
 	o := opinion{ln: math.Log(c.Stated), low: math.Log(PhysicalFactor), high: math.Log(PhysicalFactor), state: NewBoth}
-	basis, known := perf.BasisPhysical, false
+	basis, known, software := perf.BasisPhysical, false, true
 	if p.a.Learned != nil {
 		o, basis = p.opinion(&in, w, rt, q, m, seen), perf.BasisLearned
 		known = p.knows(&in, seen)
-		if len(o.ids) > 0 {
+		_, software = p.a.Learned.Effects[in.Groups[groupSoftware]]
+		if len(o.teachers) > 0 {
 			basis = perf.BasisNeighbour
 		}
 	}
 	v := math.Exp(o.ln)
-	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(&o.factors), basis: basis, distance: distances[o.state], known: known, ids: o.ids}
+	t := timed{attainable: c.Attainable, ideal: c.Ideal, shares: c.shares(&o.factors), basis: basis, known: known, software: software, teachers: o.teachers}
 	t.Value = math.Max(v, c.Attainable)
 	t.Low = math.Max(math.Min(v*math.Exp(-o.low), t.Value), c.Attainable)
-	t.High = math.Max(v*math.Exp(o.high), t.Value)
+	t.High = t.Value * math.Exp(o.high) // where the bound is above what was learned the truth is above it, nobody knows how far
+	t.distance = distance(o.state, t.High/t.Low, v < c.Attainable)
 	return t
 }
 
@@ -278,68 +307,16 @@ func (p *Predictor) knows(in *Input, seen *snapshot) bool {
 // it may be off.
 const PhysicalFactor = 3
 
-// distances to the data by what training knew.
-var distances = [NumStates]perf.Distance{
-	KnownCell: perf.DistanceCovered, KnownBoth: perf.DistanceCovered,
-	NewModel: perf.DistanceExtrapolated, NewDevice: perf.DistanceExtrapolated, NewBoth: perf.DistanceFar,
-}
-
-// evidence names what the answer rests on: the operator's own measurements,
-// then the largest groups of training data about this design on this device.
-func (p *Predictor) evidence(out *perf.Prediction, w perf.Workload, ids []string) {
-	for i := len(ids) - 1; i >= 0; i-- {
-		out.Evidence = append(out.Evidence, perf.Evidence{ID: ids[i], Source: "recorded", Count: 1, Weight: 1 / float64(len(ids))})
+// distance to the data: what training knew of the question, unless the interval,
+// or a bound in the estimate's place, says that it knew less. wide is the
+// interval's upper end over its lower one.
+func distance(s State, wide float64, bounded bool) perf.Distance {
+	const some, little = PhysicalFactor * PhysicalFactor, 100
+	switch {
+	case s == NewBoth || wide > little:
+		return perf.DistanceFar
+	case s == NewModel || s == NewDevice || wide > some || bounded:
+		return perf.DistanceExtrapolated
 	}
-	total := 0
-	groups := p.from[[2]string{StemOf(w.Facts), w.Hardware.Name}]
-	for _, g := range groups {
-		total += g.Count
-	}
-	for _, g := range groups[:min(5, len(groups))] {
-		f := p.a.Provenance.Files[g.File]
-		out.Evidence = append(out.Evidence, perf.Evidence{Source: f.Source + "/" + f.Path + "@" + f.Commit, Model: g.Stem, Device: g.Name,
-			Count: g.Count, Weight: float64(g.Count) / float64(total)})
-	}
-}
-
-// explain fills in warnings and assumptions.
-func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak) {
-	warn := func(code, format string, args ...any) {
-		out.Warnings = append(out.Warnings, perf.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
-	}
-	if lacks(w.Precision, pk) {
-		warn("PRECISION_FALLBACK", "%s has no fast %s unit: computed in %s", w.Hardware.Name, w.Precision, pk.Ran)
-	}
-	if out.Fits == perf.FitNo {
-		warn("DOES_NOT_FIT", "needs %.1f GB of the %.1f GB usable on %s; the times are what it would take if it fitted",
-			out.Memory.Value/perf.GB, w.Hardware.UsableMemoryBytes()/perf.GB, w.Hardware.Name)
-	}
-	if m := w.Facts.MaxPosition; m > 0 && w.SequenceLength > m {
-		warn("SEQUENCE_TOO_LONG", "%s was made for at most %d tokens", w.Facts.Name, m)
-	}
-	if out.Distance == perf.DistanceFar {
-		warn("FAR_FROM_DATA", "neither the design nor the device with this runtime was measured: read the times as a factor of %.1f either way",
-			math.Max(out.Latency.High/out.Latency.Value, out.Latency.Value/out.Latency.Low))
-	}
-	if w.Unknown.Runtime {
-		out.Assumptions = append(out.Assumptions, "runtime: "+rt.Title)
-	}
-	if pk.Ran == perf.TF32 && w.Precision == perf.FP32 {
-		out.Assumptions = append(out.Assumptions, "fp32 products may run in tf32, the framework's default")
-	}
-	if n := w.Facts.Passes; n > 1 {
-		out.Assumptions = append(out.Assumptions, fmt.Sprintf("a sample takes %g forward passes", n))
-	}
-	if w.Unknown.Threads {
-		out.Assumptions = append(out.Assumptions, fmt.Sprintf("threads: %d, what %s takes by itself", w.Threads, rt.Title))
-	}
-	if w.Unknown.Batch {
-		out.Assumptions = append(out.Assumptions, fmt.Sprintf("batch size: %d", w.BatchSize))
-	}
-	if w.Unknown.Precision {
-		out.Assumptions = append(out.Assumptions, "precision: "+string(w.Precision))
-	}
-	if z := w.Facts; !ops.Layered(z) && (z.MACs == 0 || z.Activations == 0) {
-		out.Assumptions = append(out.Assumptions, "activations or multiply-accumulates estimated from what is typical")
-	}
+	return perf.DistanceCovered
 }

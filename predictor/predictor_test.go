@@ -164,11 +164,11 @@ func TestLargestBatchIsTheLargest(t *testing.T) {
 	w := workload(llama, a100, 1, 4096, perf.BF16)
 	out := mustPredict(t, p, w)
 	w.BatchSize = out.MaxBatch
-	if fits := mustPredict(t, p, w); fits.Memory.Value > a100.UsableMemoryBytes() {
+	if fits := mustPredict(t, p, w); fits.Memory.Value > a100.UsableMemoryBytes() || fits.Fits == perf.FitNo {
 		t.Errorf("batch %d needs %g", w.BatchSize, fits.Memory.Value)
 	}
 	w.BatchSize++
-	if not := mustPredict(t, p, w); not.Memory.Value <= a100.UsableMemoryBytes() {
+	if not := mustPredict(t, p, w); not.Memory.Value <= a100.UsableMemoryBytes() || not.Fits == perf.FitYes {
 		t.Errorf("batch %d needs only %g", w.BatchSize, not.Memory.Value)
 	}
 }

@@ -11,7 +11,13 @@ import (
 // that moved it.
 type updated struct {
 	Effect
-	ids []string
+	by []teacher
+}
+
+// teacher is a recorded measurement that moved an answer.
+type teacher struct {
+	id, model, device, runtime string
+	weight                     float64 // share in what moved it
 }
 
 const maxEvidence = 4
@@ -22,7 +28,7 @@ const maxEvidence = 4
 // with the variance that they took away.
 func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, seen *snapshot) opinion {
 	l, stem := p.a.Learned, StemOf(w.Facts)
-	var ids []string
+	var by []teacher
 	o := l.corrected(in, nil)
 	before, plain := o.variance, o.ln
 	if own, ok := seen.devices.get(in.Groups[groupDevice]); ok {
@@ -30,19 +36,17 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 		shift, less := own.shift(&here)
 		o.ln += shift
 		o.variance = math.Max(before-less, l.Noise*l.Noise)
-		for _, x := range own.points[max(0, len(own.points)-maxEvidence):] {
-			ids = append(ids, x.id)
-		}
+		by = own.nearest(&here)
 	} else if seen.effects.size > 0 {
 		o = l.corrected(in, func(t int, g uint64) (Effect, bool) {
 			u, ok := seen.effects.get(g)
 			if ok && near(t) {
-				ids = u.ids
+				by = u.by
 			}
 			return u.Effect, ok
 		})
 	}
-	o.ids = ids
+	o.teachers = evenly(by)
 	if ln, sigma, ok := p.expert(w, rt, q, m); ok { // moved as what it takes the place of
 		o.ln += ln - plain
 		o.low, o.high = 1.645*sigma, 1.645*sigma
@@ -58,6 +62,19 @@ func (p *Predictor) opinion(in *Input, w perf.Workload, rt *Runtime, q Quantity,
 	return o
 }
 
+// evenly gives teachers without weights equal ones.
+func evenly(by []teacher) []teacher {
+	if len(by) == 0 || by[0].weight > 0 {
+		return by
+	}
+	out := make([]teacher, len(by))
+	for i, t := range by {
+		t.weight = 1 / float64(len(by))
+		out[len(by)-1-i] = t // the newest first
+	}
+	return out
+}
+
 // near reports whether a measurement of the same group is near enough to be
 // named as evidence.
 func near(t int) bool { return t >= groupDevice && t != groupDesign && t != groupDesignRuntime }
@@ -69,7 +86,13 @@ func near(t int) bool { return t >= groupDevice && t != groupDesign && t != grou
 func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 	l := p.a.Learned
 	rt, pk, err := usable(&w)
-	if l == nil || err != nil {
+	if err != nil {
+		return
+	}
+	if o.memory > 0 {
+		s.remember(w, rt, o.memory)
+	}
+	if l == nil {
 		return
 	}
 	for _, x := range []struct {
@@ -87,6 +110,7 @@ func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 	}
 }
 
+// move is apply for one time.
 func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, ln float64, id string) {
 	l := p.a.Learned
 	now := p.opinion(in, w, rt, q, m, s)
@@ -94,7 +118,8 @@ func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q
 	prior := p.opinion(in, w, rt, q, m, &snapshot{})
 	own, _ := s.devices.get(in.Groups[groupDevice])
 	here := l.pointOf(in, &prior.factors)
-	here.surprise, here.id = ln-prior.ln, id
+	by := teacher{id: id, model: w.Model, device: w.Hardware.Name, runtime: rt.Name}
+	here.surprise, here.teacher = ln-prior.ln, by
 	s.devices = s.devices.with(in.Groups[groupDevice], own.with(l, here))
 	share := in.Cost.Sensitivity(&now.factors)
 	for t, g := range in.Groups {
@@ -111,8 +136,8 @@ func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q
 			u.Mean[k] += float32(gain * surprise)
 			u.Variance[k] *= float32(math.Max(0, 1-gain*h))
 		}
-		u.ids = append(slices.Clone(u.ids), id)
-		u.ids = u.ids[max(0, len(u.ids)-maxEvidence):]
+		u.by = append(slices.Clone(u.by), by)
+		u.by = u.by[max(0, len(u.by)-maxEvidence):]
 		s.effects = s.effects.with(g, u)
 	}
 }

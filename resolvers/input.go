@@ -12,7 +12,7 @@ import (
 // app.DefaultConfig's.
 
 func (predictInput) Precision(_ context.Context, c *perf.Config, p *perf.Precision) error {
-	c.Precision = or(p, app.DefaultConfig().Precision)
+	c.Precision = or(p, "") // what the runtime usually computes in
 	return nil
 }
 

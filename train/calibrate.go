@@ -70,16 +70,20 @@ func fitInterval(l *predictor.Learned, all []held) error {
 	size := make([]float64, len(all)/2)
 	sideBySide(len(size), func(i int) { size[i] = math.Exp(scale.Predict(all[2*i+1].x())) })
 	for s := range predictor.NumStates {
-		var below, above, weight []float64
-		for i, size := range size {
-			if h := &all[2*i+1]; h.state == predictor.State(s) {
-				below, above, weight = append(below, -h.error/size), append(above, h.error/size), append(weight, h.weight)
+		for v, vague := range []bool{false, true} {
+			var below, above, weight []float64
+			for i, size := range size {
+				if h := &all[2*i+1]; h.state == predictor.State(s) && h.in.Vague == vague {
+					below, above, weight = append(below, -h.error/size), append(above, h.error/size), append(weight, h.weight)
+				}
+			}
+			l.Low[s][v], l.High[s][v] = 4, 4
+			if len(below) > 100 {
+				l.Low[s][v], l.High[s][v] = math.Max(0.5, weightedQuantile(below, weight, 0.95)), math.Max(0.5, weightedQuantile(above, weight, 0.95))
 			}
 		}
-		l.Low[s], l.High[s] = 4, 4
-		if len(below) > 100 {
-			l.Low[s], l.High[s] = math.Max(0.5, weightedQuantile(below, weight, 0.95)), math.Max(0.5, weightedQuantile(above, weight, 0.95))
-		}
+		// What is left open cannot narrow an answer.
+		l.Low[s][1], l.High[s][1] = math.Max(l.Low[s][0], l.Low[s][1]), math.Max(l.High[s][0], l.High[s][1])
 	}
 	return nil
 }

@@ -147,6 +147,9 @@ func (k *Case) workload(size int) {
 	if w.Platform == perf.CPU && (w.Runtime == "tflite" || w.Runtime == "armnn") {
 		w.Devices = 1 // one process, however many clusters of cores the host has
 	}
+	if w.Runtime == "pytorch-eager" && w.Mode == perf.Training && w.Facts.Text() && strings.HasPrefix(r.Source, "mlcommons/training") {
+		w.Runtime = "megatron" // their kernels are fused and their steps captured, whatever the name of what is below
+	}
 	k.computeUnit()
 	w.Unknown.Runtime = w.Runtime == ""
 	w.Precision = format(r)
@@ -189,8 +192,13 @@ func (k *Case) workload(size int) {
 	if w.Precision == "" {
 		w.Unknown.Precision = true
 		w.Precision = predictor.UsualPrecision(*w)
-		if w.Runtime == "tensorrt" { // what its submitters use
+		switch { // what those submit who leave it out
+		case w.Runtime == "tensorrt":
 			w.Precision = perf.Int8
+		case w.Mode == perf.Training && w.Facts.Text() && w.Hardware.FP8 > w.Hardware.FP16:
+			w.Precision = perf.FP8
+		case w.Mode == perf.Training && w.Hardware.FP16 > 2*w.Hardware.FP32:
+			w.Precision = perf.AMP
 		}
 	}
 	if w.Devices > 1 && w.TensorParallel == 1 && w.PipelineParallel == 1 && generates && w.Mode == perf.Inference {
@@ -327,7 +335,10 @@ func (k *Case) sequence(generates bool) {
 	}
 	w.Unknown.Sequence = true
 	w.SequenceLength = 128
-	if generates {
+	switch {
+	case w.Facts.Family == "audio" && w.Facts.Kind == "encoder-decoder":
+		w.SequenceLength = ops.AudioFrames
+	case generates:
 		w.SequenceLength = 512
 	}
 }
@@ -349,7 +360,11 @@ var samples = []struct {
 // many ways of tensor parallelism as its weights need, the rest as replicas.
 func (k *Case) spread() {
 	w := &k.W
-	if k.Manner == predictor.Plain {
+	switch {
+	case w.Runtime == "llama.cpp": // deals out whole layers, which wait for each other
+		w.PipelineParallel = w.Devices
+		return
+	case k.Manner == predictor.Plain:
 		w.TensorParallel = w.Devices
 		return
 	}

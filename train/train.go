@@ -130,14 +130,15 @@ func provenance(cases []Case) predictor.Provenance {
 			files[f] = len(p.Files)
 			p.Files = append(p.Files, f)
 		}
-		groups[predictor.SourceGroup{File: files[f], Stem: k.Stem, Name: k.W.Hardware.Name}]++
+		groups[predictor.SourceGroup{File: files[f], Stem: k.Stem, Name: k.W.Hardware.Name, Runtime: k.W.Runtime, Mode: k.W.Mode}]++
 	}
 	for g, n := range groups {
 		g.Count = n
 		p.Groups = append(p.Groups, g)
 	}
 	slices.SortFunc(p.Groups, func(a, b predictor.SourceGroup) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File), strings.Compare(a.Stem, b.Stem), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File), strings.Compare(a.Stem, b.Stem), strings.Compare(a.Name, b.Name),
+			strings.Compare(a.Runtime, b.Runtime), strings.Compare(string(a.Mode), string(b.Mode)))
 	})
 	return p
 }

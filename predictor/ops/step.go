@@ -41,6 +41,11 @@ func Train(w perf.Workload) Step {
 	return s
 }
 
+// AudioFrames is the length of an encoded window of 30 s: 3,000 mel frames with
+// a stride of 2 (Radford et al., "Robust speech recognition via large-scale weak
+// supervision", 2022). Whisper pads whatever is shorter.
+const AudioFrames = 1500
+
 // Tokens is the length of one sample in tokens: the request's sequence length,
 // the patches of an image, the frames of 30 s of audio; 1 where a sample is no
 // sequence.
@@ -52,7 +57,7 @@ func Tokens(w perf.Workload) int {
 	case m.Text():
 		return 128
 	case m.Family == "audio":
-		return 1500 // whisper's encoder: 3000 mel frames, stride 2
+		return AudioFrames
 	case m.Patch > 0 && imageSize(w) > 0:
 		side := imageSize(w) / m.Patch
 		return side*side + 1

@@ -238,8 +238,15 @@ func (b *builder) experts() {
 	k := max(1, m.ExpertsPerToken)
 	hit := Hit(m.Experts, k, b.rows)
 	b.matmul("router", b.rows, m.Experts, m.Hidden, b.layers)
-	each := max(1, int(float64(b.rows*k)/hit+0.5))
+	mean := float64(b.rows*k) / hit // tokens of an expert that is hit
+	each := max(1, int(mean+0.5))
+	from := len(b.list)
 	b.mlp("expert", each, b.share(inter), b.layers*hit)
+	for i := range b.list[from:] { // shapes are whole numbers; the work is the mean's, or it would jump
+		o := &b.list[from+i]
+		o.FLOPs *= mean / float64(each)
+		o.Bytes = o.WeightBytes + (o.Bytes-o.WeightBytes)*mean/float64(each)
+	}
 }
 
 // Switch reports whether a model is a Switch Transformer, which routes in every

@@ -1,0 +1,127 @@
+package predictor
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/perfcast/perfcast/perf"
+)
+
+func mustLearn(t testing.TB, p *Predictor, w perf.Workload, m perf.Measurement) {
+	t.Helper()
+	if v, err := p.Learn(w, m); err != nil || v.Quarantined {
+		t.Fatalf("%s: %v %v", m.ID, v.Reason, err)
+	}
+}
+
+func warned(out perf.Prediction, code string) bool {
+	return slices.ContainsFunc(out.Warnings, func(w perf.Warning) bool { return w.Code == code })
+}
+
+// A question that names no version is answered by the newest one measured, one
+// that names a version by that alone.
+func TestTheNewestVersionAnswersForAll(t *testing.T) {
+	p := mustDefault(t)
+	open := workload(resnet50, a100, 32, 0, perf.FP16)
+	x := mustPredict(t, p, open).Latency.Value
+	for i, version := range []string{"2.4.1", "2.10.0", "2.9.0"} {
+		w := open
+		w.RuntimeVersion = version
+		mustLearn(t, p, w, measured("meas-"+version, x*(1+0.1*float64(i))))
+	}
+	out := mustPredict(t, p, open)
+	if out.Basis != perf.BasisMeasured || out.Evidence[0].ID != "meas-2.10.0" || out.RuntimeVersion != "" {
+		t.Errorf("%s by %+v", out.Basis, out.Evidence)
+	}
+	if !strings.Contains(strings.Join(out.Assumptions, "\n"), "in version 2.10.0") {
+		t.Errorf("%q", out.Assumptions)
+	}
+	open.RuntimeVersion = "2.4.1"
+	if out := mustPredict(t, p, open); out.Evidence[0].ID != "meas-2.4.1" {
+		t.Errorf("%+v", out.Evidence)
+	}
+	open.RuntimeVersion = "2.3.0"
+	if out := mustPredict(t, p, open); out.Basis != perf.BasisNeighbour {
+		t.Errorf("a version that nobody measured is %s", out.Basis)
+	}
+}
+
+// Only what was measured is: a recorded memory makes no measured time, changes
+// what fits, and moves what takes memory alike.
+func TestMeasuredMemory(t *testing.T) {
+	p := mustDefault(t)
+	w := workload(llama, a100, 1, 2048, perf.BF16)
+	w.Runtime = "transformers"
+	other := w
+	other.BatchSize = 4
+	prior, before := mustPredict(t, p, w), mustPredict(t, p, other)
+	mustLearn(t, p, w, perf.Measurement{ID: "meas-1", Memory: new(1.5 * prior.Memory.Value)})
+	out, after := mustPredict(t, p, w), mustPredict(t, p, other)
+	if out.Basis == perf.BasisMeasured || out.Latency != prior.Latency {
+		t.Errorf("the time is %s, %+v and not %+v", out.Basis, out.Latency, prior.Latency)
+	}
+	if math.Abs(out.Memory.Value/(1.5*prior.Memory.Value)-1) > 1e-9 || math.Abs(out.MemoryParts.Total()/out.Memory.Value-1) > 1e-9 {
+		t.Errorf("memory %g in parts of %g", out.Memory.Value, out.MemoryParts.Total())
+	}
+	if out.MaxBatch >= prior.MaxBatch || !strings.Contains(strings.Join(out.Assumptions, "\n"), "measured: memory;") || out.Evidence[0].ID != "meas-1" {
+		t.Errorf("largest batch %d of %d, %q", out.MaxBatch, prior.MaxBatch, out.Assumptions)
+	}
+	if r := after.Memory.Value / before.Memory.Value; r < 1.1 || r > 1.5 {
+		t.Errorf("the neighbour moved by %g", r)
+	}
+	if after.Memory.High/after.Memory.Low >= before.Memory.High/before.Memory.Low {
+		t.Error("its interval did not narrow")
+	}
+}
+
+// What follows from measured times follows from them in the answer, too.
+func TestMeasuredTokensMakeTheRequest(t *testing.T) {
+	p := mustDefault(t)
+	w := workload(llama, a100, 1, 1024, perf.BF16)
+	w.Runtime, w.OutputLength, w.Concurrency = "vllm", 256, 16
+	prior := mustPredict(t, p, w)
+	ttft, tpot := 1.3*prior.TTFT.Value, 1.2*prior.TPOT.Value
+	mustLearn(t, p, w, perf.Measurement{ID: "meas-1", TTFT: &ttft, TPOT: &tpot})
+	out := mustPredict(t, p, w)
+	if out.Basis != perf.BasisMeasured || out.TTFT.Value != ttft || out.TPOT.Value != tpot {
+		t.Fatalf("%s %+v %+v", out.Basis, out.TTFT, out.TPOT)
+	}
+	whole := ttft + 255*tpot
+	if math.Abs(out.EndToEnd.Value/whole-1) > 1e-9 || math.Abs(out.OutputTokensPerSec.Value/(16*256/whole)-1) > 1e-9 {
+		t.Errorf("a request of %g s, %g tokens/s", out.EndToEnd.Value, out.OutputTokensPerSec.Value)
+	}
+}
+
+// A rate that its step contradicts waits for confirmation.
+func TestContradictionsAreHeld(t *testing.T) {
+	p := mustDefault(t)
+	w := workload(resnet50, a100, 32, 0, perf.FP16)
+	prior := mustPredict(t, p, w)
+	v, err := p.Learn(w, perf.Measurement{ID: "meas-1", Latency: &prior.Latency.Value, Throughput: new(prior.Throughput.Value / 5)})
+	if err != nil || !v.Quarantined || !strings.Contains(v.Reason, "contradict") {
+		t.Errorf("%+v %v", v, err)
+	}
+}
+
+// The nearest measurements are named, with what they are of.
+func TestNeighboursAreNamed(t *testing.T) {
+	p := mustDefault(t)
+	for i, batch := range []int{1, 8, 64, 128, 256, 512} {
+		w := workload(resnet50, a100, batch, 0, perf.FP16)
+		mustLearn(t, p, w, measured(string(rune('a'+i)), 1.1*mustPredict(t, p, w).Latency.Value))
+	}
+	out := mustPredict(t, p, workload(resnet50, a100, 500, 0, perf.FP16))
+	e := out.Evidence[0]
+	if e.ID != "f" || e.Model != "resnet50" || e.Device != a100.Name || e.Runtime != "pytorch-eager" {
+		t.Errorf("%+v", out.Evidence)
+	}
+	sum := 0.0
+	for _, e := range out.Evidence[:maxEvidence] {
+		sum += e.Weight
+	}
+	if math.Abs(sum-1) > 1e-9 {
+		t.Errorf("weights sum to %g", sum)
+	}
+}

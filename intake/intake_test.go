@@ -39,7 +39,7 @@ INSERT INTO hardware_platforms(hardware_id, hardware_type, device_name, simulati
 INSERT INTO models(model_id, model_name, model_family) VALUES ('b', 'bert-base-uncased', 'embedding'), ('x', 'in-house-7', NULL);
 INSERT INTO performance_results VALUES
 	('1', 'r1', 'b', 'a100', 'embedding', 8, 'float16', 1234.5, 6.48, 812.25, false, NULL, '{"sequence_length": 64}', '2025-03-01 10:00:00'),
-	('2', 'r1', 'b', 'cpu', 'embedding', 1, NULL, 21.5, 0, 0, NULL, NULL, NULL, '2025-03-01 10:01:00'),
+	('2', 'r1', 'b', 'cpu', 'embedding', 1, NULL, 121.5, 0, 0, NULL, NULL, NULL, '2025-03-01 10:01:00'),
 	('3', 'r1', 'x', 'a100', 'embedding', 1, 'fp32', 100, 10, NULL, false, NULL, NULL, '2025-03-01 10:02:00'),
 	('4', 'r1', 'b', 'a100', 'embedding', 8, 'fp16', 1e12, 6.5, NULL, false, NULL, NULL, '2025-03-01 10:03:00'),
 	('5', 'r2', 'b', 'a100', 'embedding', 4, 'fp32', 500, 8, NULL, true, 'no GPU', NULL, '2025-03-01 10:04:00'),

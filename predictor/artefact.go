@@ -53,6 +53,7 @@ type SourceGroup struct {
 	Stem    string
 	Name    string // of the device
 	Runtime string
+	Version string // of the runtime; empty = not stated
 	Mode    perf.Mode
 	Count   int
 }

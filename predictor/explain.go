@@ -39,8 +39,8 @@ func (p *Predictor) evidence(out *perf.Prediction, w perf.Workload, rt *Runtime,
 }
 
 // explain fills in warnings and assumptions. software says that somebody measured
-// the runtime on such a device.
-func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, software bool) {
+// the runtime on such a device, usual that its version was assumed.
+func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, software, usual bool) {
 	warn := func(code, format string, args ...any) {
 		out.Warnings = append(out.Warnings, perf.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
 	}
@@ -60,6 +60,12 @@ func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, 
 	if out.Distance == perf.DistanceFar {
 		warn("FAR_FROM_DATA", "little that is like it was measured: read the times as a factor of %.1f either way",
 			math.Max(out.Latency.High/out.Latency.Value, out.Latency.Value/out.Latency.Low))
+	}
+	switch {
+	case usual:
+		out.Assumptions = append(out.Assumptions, fmt.Sprintf("version of %s: %s, which this device was mostly measured with", rt.Title, w.RuntimeVersion))
+	case w.RuntimeVersion == "":
+		out.Assumptions = append(out.Assumptions, fmt.Sprintf("version of %s: not stated, as in most measurements", rt.Title))
 	}
 	out.Assumptions = append(out.Assumptions, assumptions(w, rt, pk)...)
 }
@@ -112,9 +118,6 @@ func assumptions(w perf.Workload, rt *Runtime, pk Peak) (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if w.Unknown.Runtime {
 		say("runtime: %s", rt.Title)
-	}
-	if w.RuntimeVersion == "" {
-		say("version of %s: any that was measured, the newest where the very configuration was", rt.Title)
 	}
 	if pk.Ran == perf.TF32 && w.Precision == perf.FP32 {
 		say("fp32 products may run in tf32, the framework's default")

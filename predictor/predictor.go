@@ -20,6 +20,7 @@ type Predictor struct {
 	kernel  *kernel.Model               // nil without one
 	serving *serving.Model              // nil without one
 	from    map[[2]string][]SourceGroup // provenance by design and device
+	usual   map[setup]string            // version of its runtime that a device was mostly measured with
 	seen    atomic.Pointer[snapshot]    // what the operator's measurements taught
 	mu      sync.Mutex                  // one Learn at a time
 
@@ -42,7 +43,7 @@ func New(artefact []byte) (*Predictor, error) {
 
 // NewFrom makes a predictor from an artefact at hand, under a name of its own.
 func NewFrom(a *Artefact, name string) (*Predictor, error) {
-	p := &Predictor{hash: name, a: a, from: map[[2]string][]SourceGroup{}}
+	p := &Predictor{hash: name, a: a, from: map[[2]string][]SourceGroup{}, usual: usualVersions(a.Provenance.Groups)}
 	p.seen.Store(&snapshot{})
 	var err error
 	if len(a.Kernel) > 0 {
@@ -152,6 +153,8 @@ func UsualPrecision(w perf.Workload) perf.Precision {
 		return perf.Int8
 	case d.FP32 == 0 && d.FP16 == 0 && d.BF16 > 0:
 		return perf.BF16
+	case (w.Runtime == "qaic" || w.Runtime == "deepsparse") && d.Int8 > 0: // what they were made for
+		return perf.Int8
 	case (w.Facts.Generates() && w.Facts.Text() || w.Facts.Family == "diffusion") && d.Platform != perf.CPU && math.Max(d.FP16, d.BF16) > d.FP32:
 		if d.BF16 > 0 {
 			return perf.BF16
@@ -206,9 +209,10 @@ func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
 	config.SequenceLength, config.OutputLength, config.Concurrency = asked.SequenceLength, asked.OutputLength, asked.Concurrency // as it was asked, relevant or not
 	out := perf.Prediction{Config: config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
 	own.memory(&out, w, rt, seen)
+	usual := p.versioned(&w)
 	step := p.times(&out, w, rt, pk, seen)
 	own.answer(&out, w)
-	p.explain(&out, w, rt, pk, step.software)
+	p.explain(&out, w, rt, pk, step.software, usual)
 	own.explain(&out, w)
 	return out, nil
 }

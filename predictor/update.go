@@ -95,6 +95,7 @@ func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 	if l == nil {
 		return
 	}
+	p.versioned(&w)
 	for _, x := range []struct {
 		of    Quantity
 		value float64

@@ -192,18 +192,34 @@ func (k *Case) workload(size int) {
 	if w.Precision == "" {
 		w.Unknown.Precision = true
 		w.Precision = predictor.UsualPrecision(*w)
-		switch { // what those submit who leave it out
-		case w.Runtime == "tensorrt":
-			w.Precision = perf.Int8
-		case w.Mode == perf.Training && w.Facts.Text() && w.Hardware.FP8 > w.Hardware.FP16:
-			w.Precision = perf.FP8
-		case w.Mode == perf.Training && w.Hardware.FP16 > 2*w.Hardware.FP32:
-			w.Precision = perf.AMP
+		if p := submitted(w); p != "" && strings.HasPrefix(r.Source, "mlcommons/") {
+			w.Precision = p
 		}
 	}
 	if w.Devices > 1 && w.TensorParallel == 1 && w.PipelineParallel == 1 && generates && w.Mode == perf.Inference {
 		k.spread()
 	}
+}
+
+// submitted is the precision that MLPerf's submitters are known to use where the
+// tables of results leave it out, which many times do not admit of any other: a
+// tenth of what fp32 takes at its peak. Empty is the usual one.
+func submitted(w *perf.Workload) perf.Precision {
+	d := w.Hardware
+	text := w.Facts.Text()
+	switch {
+	case w.Mode == perf.Training && text && d.FP8 > d.FP16:
+		return perf.FP8
+	case w.Mode == perf.Training && d.FP16 > 2*d.FP32:
+		return perf.AMP
+	case w.Mode == perf.Training:
+		return ""
+	case text && w.Facts.Generates() && d.FP8 > d.FP16 && (w.Runtime == "tensorrt-llm" || w.Runtime == "vllm"):
+		return perf.FP8
+	case w.Runtime == "tensorrt", d.Platform == perf.CPU && d.Kind == "cpu" && d.Int8 > 4*d.FP32 && (w.Runtime == "pytorch-eager" || w.Runtime == "openvino"):
+		return perf.Int8
+	}
+	return ""
 }
 
 // words are what a row says of its software. Automated submissions name their
@@ -265,6 +281,9 @@ func (k *Case) batch() {
 		b = int(r.num("batch_per_gpu"))
 	case b > 0 && w.Devices > 1 && k.Manner != predictor.Single && k.Manner != predictor.Multi && k.splitBatch():
 		b = max(1, b/w.Devices)
+	}
+	if n := int(r.num("instances")); n > 1 && b > 0 { // processes side by side, each on its share of the cores, whose rates are added up
+		b *= n
 	}
 	if r.num("tpot_ms") > 0 { // a serving engine's batch is what is in flight
 		w.Concurrency = b

@@ -130,7 +130,7 @@ func provenance(cases []Case) predictor.Provenance {
 			files[f] = len(p.Files)
 			p.Files = append(p.Files, f)
 		}
-		groups[predictor.SourceGroup{File: files[f], Stem: k.Stem, Name: k.W.Hardware.Name, Runtime: k.W.Runtime, Mode: k.W.Mode}]++
+		groups[predictor.SourceGroup{File: files[f], Stem: k.Stem, Name: k.W.Hardware.Name, Runtime: k.W.Runtime, Version: k.W.RuntimeVersion, Mode: k.W.Mode}]++
 	}
 	for g, n := range groups {
 		g.Count = n
@@ -138,7 +138,7 @@ func provenance(cases []Case) predictor.Provenance {
 	}
 	slices.SortFunc(p.Groups, func(a, b predictor.SourceGroup) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File), strings.Compare(a.Stem, b.Stem), strings.Compare(a.Name, b.Name),
-			strings.Compare(a.Runtime, b.Runtime), strings.Compare(string(a.Mode), string(b.Mode)))
+			strings.Compare(a.Runtime, b.Runtime), strings.Compare(a.Version, b.Version), strings.Compare(string(a.Mode), string(b.Mode)))
 	})
 	return p
 }

@@ -5,7 +5,7 @@ BIN     := bin/perfcast
 NODE    := $(shell command -v node 2>/dev/null)
 PYTHON  ?= python3
 
-.PHONY: run build test short web generate fmt vet lint bench pretrain makeup accuracy schemathesis load clean
+.PHONY: run build test short web generate fmt vet lint bench pretrain makeup accuracy card schemathesis load clean
 
 run: build ## build and start both servers with an embedded database
 	./$(BIN)
@@ -57,5 +57,8 @@ makeup: ## count again what networks are made of; needs a Python with torch, tim
 
 accuracy: build ## the README's accuracy table, by cross-validation on the corpus
 	./$(BIN) evaluate --bars --folds 3 $(CORPUS)
+
+card: build ## the model card of the embedded artefact, by cross-validation on the corpus
+	./$(BIN) evaluate --card --folds 3 $(CORPUS) >docs/model-card.md
 
 clean: ; rm -rf bin web/assets/*.js web/assets/*.css .venv

@@ -57,9 +57,12 @@ class Count(TorchDispatchMode):
         self.io = dict.fromkeys(KERNELS, 0)
         self.n = dict.fromkeys(KERNELS, 0)
         self.widths = []
+        self.paused = False
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
+        if self.paused:
+            return out
         name = func.overloadpacket.__name__.rstrip("_")
         if name in VIEWS or func.overloadpacket.__name__ in VIEWS:
             return out
@@ -99,6 +102,15 @@ class Count(TorchDispatchMode):
             self.macs["pointwise" if math.prod(w.shape[2:]) == 1 else "spatial"] += macs
         return "conv"
 
+    def recurrent(self, layer, x, y):
+        """A recurrent layer: libraries run all its steps at once, the inputs' product and the recurrence."""
+        runs = layer.num_layers * (2 if layer.bidirectional else 1)
+        steps = x.numel() // x.shape[-1]
+        weights = sum(w.numel() for name, w in layer.named_parameters() if name.startswith("weight"))
+        self.macs["pointwise"] += steps * weights
+        self.n["conv"] += 2 * runs
+        self.io["conv"] += x.numel() + 2 * y.numel()
+
     def row(self):
         total = sum(m for m, _ in self.widths)
         width = math.exp(sum(m * math.log(g) for m, g in self.widths) / total) if total else 0
@@ -111,9 +123,26 @@ def count(make, shape):
         model = make().eval()
         sample = torch.empty(1, *shape)
         counter = Count()
+        watch(model, counter)
         with torch.no_grad(), counter:
             model(sample)
     return counter.row()
+
+
+def watch(model, counter):
+    """Lets recurrent layers be counted as layers: on the meta device they are taken apart into steps, as no library does."""
+
+    def enter(layer, args):
+        counter.paused = True
+
+    def leave(layer, args, out):
+        counter.paused = False
+        counter.recurrent(layer, args[0], out[0])
+
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.RNNBase):
+            layer.register_forward_pre_hook(enter)
+            layer.register_forward_hook(leave)
 
 
 def networks():

@@ -1,7 +1,6 @@
 package predictor
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -18,24 +17,37 @@ func (p *Predictor) evidence(out *perf.Prediction, w perf.Workload, rt *Runtime,
 	for _, t := range teachers {
 		out.Evidence = append(out.Evidence, perf.Evidence{ID: t.id, Source: "recorded", Model: t.model, Device: t.device, Runtime: t.runtime, Count: 1, Weight: t.weight})
 	}
-	weight := func(g *SourceGroup) float64 {
-		if g.Runtime == rt.Name && g.Mode == w.Mode {
-			return float64(g.Count)
-		}
-		return float64(g.Count) / 4
-	}
 	total := 0.0
-	groups := slices.Clone(p.from[[2]string{StemOf(w.Facts), w.Hardware.Name}])
-	for i := range groups {
-		total += weight(&groups[i])
+	var heaviest []weighed
+	for i, g := range p.from[[2]string{StemOf(w.Facts), w.Hardware.Name}] {
+		x := weighed{i, float64(g.Count)}
+		if g.Runtime != rt.Name || g.Mode != w.Mode {
+			x.weight /= 4
+		}
+		total += x.weight
+		at := len(heaviest)
+		for at > 0 && heaviest[at-1].weight < x.weight {
+			at--
+		}
+		if at < maxSources {
+			heaviest = slices.Insert(heaviest, at, x)
+			heaviest = heaviest[:min(maxSources, len(heaviest))]
+		}
 	}
-	slices.SortStableFunc(groups, func(a, b SourceGroup) int { return cmp.Compare(weight(&b), weight(&a)) })
-	for i := range groups[:min(5, len(groups))] {
-		g := &groups[i]
-		f := p.a.Provenance.Files[g.File]
-		out.Evidence = append(out.Evidence, perf.Evidence{Source: f.Source + "/" + f.Path + "@" + f.Commit, Model: w.Model, Device: g.Name,
-			Runtime: g.Runtime, Count: g.Count, Weight: weight(g) / total})
+	for _, x := range heaviest {
+		g := &p.from[[2]string{StemOf(w.Facts), w.Hardware.Name}][x.group]
+		out.Evidence = append(out.Evidence, perf.Evidence{Source: p.sources[g.File], Model: w.Model, Device: g.Name,
+			Runtime: g.Runtime, Count: g.Count, Weight: x.weight / total})
 	}
+}
+
+// maxSources are named of the training data.
+const maxSources = 5
+
+// weighed is a group of training data with its weight.
+type weighed struct {
+	group  int
+	weight float64
 }
 
 // explain fills in warnings and assumptions. software says that somebody measured

@@ -46,7 +46,10 @@ func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
 	}
 	p.Runtime = runtimeBytes(w.Hardware, p.Weights+p.KVCache+p.Activations)
 	if rt != nil {
-		p.Runtime += rt.Workspace * (p.Weights + p.KVCache + p.Activations)
+		p.Runtime += rt.Workspace
+		if rt.Repacks && host(w.Hardware) {
+			p.Runtime += p.Weights
+		}
 	}
 	return p
 }

@@ -3,6 +3,7 @@ package predictor
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,6 +21,7 @@ type Predictor struct {
 	kernel  *kernel.Model               // nil without one
 	serving *serving.Model              // nil without one
 	from    map[[2]string][]SourceGroup // provenance by design and device
+	sources []string                    // the provenance's files, as evidence names them
 	usual   map[setup]string            // version of its runtime that a device was mostly measured with
 	seen    atomic.Pointer[snapshot]    // what the operator's measurements taught
 	mu      sync.Mutex                  // one Learn at a time
@@ -56,9 +58,18 @@ func NewFrom(a *Artefact, name string) (*Predictor, error) {
 			return nil, fmt.Errorf("section serving: %w", err)
 		}
 	}
+	for _, f := range a.Provenance.Files {
+		p.sources = append(p.sources, f.Source+"/"+f.Path+"@"+f.Commit)
+	}
 	for _, g := range a.Provenance.Groups {
+		g.Version = "" // which evidence does not tell apart
 		key := [2]string{g.Stem, g.Name}
-		p.from[key] = append(p.from[key], g)
+		like := slices.IndexFunc(p.from[key], func(o SourceGroup) bool { o.Count = g.Count; return o == g })
+		if like >= 0 {
+			p.from[key][like].Count += g.Count
+		} else {
+			p.from[key] = append(p.from[key], g)
+		}
 	}
 	return p, nil
 }

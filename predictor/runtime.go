@@ -28,7 +28,8 @@ type Runtime struct {
 	Replicates bool // drives several devices from one process, which copies the model to them for each step
 	Order      int  // place among Runtimes
 
-	Workspace float64 // memory that it takes beside the model's, relative to that
+	Workspace float64 // bytes that it keeps besides, whatever the model
+	Repacks   bool    // keeps a host's weights in a second layout
 }
 
 // Runtimes lists the runtimes the predictor knows, in a stable order.
@@ -45,10 +46,10 @@ var Runtimes = []Runtime{
 	{Name: "tgi", Title: "Text Generation Inference", Aliases: []string{"text-generation-inference"}, Launch: 4e-6, Floor: 2e-6, Step: 2e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, Serves: true},
 	{Name: "llama.cpp", Title: "llama.cpp", Aliases: []string{"llamacpp", "llama-cpp", "ollama"}, Launch: 2e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Passes: 2.5, Compute: 0.4, Memory: 0.7, Attention: true},
 	{Name: "exllama", Title: "ExLlama", Aliases: []string{"exllamav2"}, Launch: 4e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.75, Attention: true},
-	{Name: "awq", Title: "AutoAWQ", Aliases: []string{"autoawq"}, Launch: 6e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.6, Attention: true},
+	{Name: "awq", Title: "AutoAWQ", Aliases: []string{"autoawq"}, Launch: 6e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.5, Memory: 0.6, Attention: true, Repacks: true},
 	{Name: "ctranslate2", Title: "CTranslate2", Aliases: []string{"faster-whisper"}, Launch: 3e-6, Floor: 2e-6, Step: 0.2e-3, Fused: 0.7, Passes: 2.5, Compute: 0.6, Memory: 0.75},
 	{Name: "mlc-llm", Title: "MLC LLM", Aliases: []string{"mlc"}, Launch: 2e-6, Floor: 2e-6, Step: 0.3e-3, Fused: 0.6, Passes: 2.5, Compute: 0.5, Memory: 0.8, Attention: true},
-	{Name: "fastertransformer", Title: "FasterTransformer", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true, Workspace: 0.6},
+	{Name: "fastertransformer", Title: "FasterTransformer", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true, Workspace: 2.2e9},
 	{Name: "deepspeed", Title: "DeepSpeed", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
 	{Name: "megatron", Title: "Megatron, NeMo", Aliases: []string{"nemo", "megatron-lm"}, Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.7, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
 	{Name: "tensorrt", Title: "TensorRT", Aliases: []string{"trt"}, Launch: 1.5e-6, Floor: 1.8e-6, Step: 40e-6, Fused: 0.35, Passes: 1.6, Compute: 0.65, Memory: 0.8, Attention: true, TF32: true},
@@ -81,7 +82,7 @@ var Runtimes = []Runtime{
 	{Name: "torch-composer", Title: "PyTorch, Composer with FSDP", Launch: 5e-6, Floor: 2e-6, Step: 1e-3, Fused: 0.8, Passes: 2.5, Compute: 0.6, Memory: 0.75, Attention: true, TF32: true},
 	{Name: "litgpt", Title: "LitGPT", Launch: 7e-6, Floor: 2.5e-6, Step: 0.5e-3, Fused: 1, Passes: 2.5, Compute: 0.55, Memory: 0.7, Attention: true, TF32: true},
 	{Name: "lmdeploy", Title: "LMDeploy TurboMind", Aliases: []string{"turbomind"}, Launch: 2e-6, Floor: 2e-6, Step: 0.5e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.8, Attention: true, Serves: true},
-	{Name: "fastertransformer-packed", Title: "FasterTransformer, padding removed", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true, Workspace: 0.6},
+	{Name: "fastertransformer-packed", Title: "FasterTransformer, padding removed", Launch: 2.5e-6, Floor: 2e-6, Step: 0.1e-3, Fused: 0.5, Passes: 2.5, Compute: 0.65, Memory: 0.75, Attention: true, TF32: true, Workspace: 2.2e9},
 	{Name: "mxnet", Title: "MXNet", Launch: 5e-6, Floor: 2.5e-6, Step: 0.1e-3, Fused: 0.8, Passes: 4, Compute: 0.6, Memory: 0.75, TF32: true},
 	{Name: "onnxruntime-qnn", Title: "ONNX Runtime with precompiled QNN", Launch: 3e-6, Floor: 3e-6, Step: 0.1e-3, Fused: 0.4, Passes: 2.5, Compute: 0.25, Memory: 0.5},
 	{Name: "tflite-cpu", Title: "TensorFlow Lite on the CPU of a mobile chip", Launch: 6e-6, Floor: 5e-6, Step: 50e-6, Fused: 0.5, Passes: 2.5, Compute: 0.02, Memory: 0.3},
@@ -142,6 +143,9 @@ func DefaultRuntime(w perf.Workload) *Runtime {
 		name = "rknn"
 	case "tpu":
 		name = "jax"
+		if w.Hardware != nil && w.Hardware.Kind == "edge-npu" {
+			name = "edgetpu"
+		}
 	case "neuron":
 		name = "neuron"
 	case "hpu":

@@ -143,8 +143,10 @@ func provenance(cases []Case) predictor.Provenance {
 	return p
 }
 
-// folder is a path's first two folders, or the path where it is no deeper.
+// folder is a path's first two folders, or the path where it is no deeper,
+// whatever its line.
 func folder(path string) string {
+	path, _, _ = strings.Cut(path, "#L")
 	parts := strings.SplitN(path, "/", 3)
 	if len(parts) < 3 {
 		return path

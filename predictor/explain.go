@@ -50,9 +50,9 @@ type weighed struct {
 	weight float64
 }
 
-// explain fills in warnings and assumptions. software says that somebody measured
-// the runtime on such a device, usual that its version was assumed.
-func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, software, usual bool) {
+// explain fills in warnings and assumptions, of the time that the request is
+// after. usual says that the runtime's version was assumed.
+func explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, after timed, usual bool) {
 	warn := func(code, format string, args ...any) {
 		out.Warnings = append(out.Warnings, perf.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
 	}
@@ -66,12 +66,12 @@ func (p *Predictor) explain(out *perf.Prediction, w perf.Workload, rt *Runtime, 
 		warn("BATCH_ASSUMED", "the batch size is not stated: %d is assumed, and the interval is wider", w.BatchSize)
 	}
 	explainFit(out, w, rt, warn)
-	if !software && out.Basis != perf.BasisMeasured {
+	if !after.software && out.Basis != perf.BasisMeasured {
 		warn("SOFTWARE_UNSEEN", "nobody measured %s on such a device (%s): the answer is what it would take if it ran there", rt.Title, w.Hardware.Kind)
 	}
 	if out.Distance == perf.DistanceFar {
 		warn("FAR_FROM_DATA", "little that is like it was measured: read the times as a factor of %.1f either way",
-			math.Max(out.Latency.High/out.Latency.Value, out.Latency.Value/out.Latency.Low))
+			math.Max(after.High/after.Value, after.Value/after.Low))
 	}
 	switch {
 	case usual:

@@ -221,40 +221,48 @@ func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
 	out := perf.Prediction{Config: config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
 	own.memory(&out, w, rt, seen)
 	usual := p.versioned(&w)
-	step := p.times(&out, w, rt, pk, seen)
+	of := p.times(&out, w, rt, pk, seen)
 	own.answer(&out, w)
-	p.explain(&out, w, rt, pk, step.software, usual)
+	explain(&out, w, rt, pk, of, usual)
 	own.explain(&out, w)
 	return out, nil
 }
 
-// times fills in how long things take, and gives the step's time back.
+// times fills in how long things take. It gives back the time that the request
+// is after, by which the answer as a whole is described: a request's or a
+// token's where there is output or an engine, else the step's.
 func (p *Predictor) times(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) timed {
 	step := p.time(w, rt, pk, StepTime, Plain, seen)
-	out.Attainable, out.Shares, out.Basis, out.Distance = step.attainable, step.shares, step.basis, step.distance
-	out.Latency, out.DeviceKnown = step.Estimate, step.known
+	out.Latency, out.Attainable, out.Shares = step.Estimate, step.attainable, step.shares
 	out.Throughput = out.Latency.Invert(float64(w.BatchSize * replicas(w)))
+	after := step
 	if w.Facts.Generates() && w.Mode != perf.Training {
-		p.generation(out, w, rt, pk, seen)
+		if written := p.generation(out, w, rt, pk, seen); w.OutputLength > 0 || w.Concurrency > 0 {
+			after = written
+		}
 	}
-	p.evidence(out, w, rt, step.teachers)
-	return step
+	out.Basis, out.Distance, out.DeviceKnown = after.basis, after.distance, after.known
+	p.evidence(out, w, rt, after.teachers)
+	return after
 }
 
-// generation fills in the times of a model that writes.
-func (p *Predictor) generation(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) {
+// generation fills in the times of a model that writes, and gives a request's
+// back, or a token's where there is none.
+func (p *Predictor) generation(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, seen *snapshot) timed {
 	ttft := out.Latency
 	if w.Concurrency > 0 {
 		ttft = p.time(w, rt, pk, FirstToken, Plain, seen).Estimate
 	}
 	tpot := p.time(w, rt, pk, TokenTime, Plain, seen)
 	out.TTFT, out.TPOT, out.Breakdowns.Token = &ttft, &tpot.Estimate, tpot.breakdown()
+	written := tpot
 	if w.OutputLength > 0 {
-		whole := p.time(w, rt, pk, RequestTime, Plain, seen)
-		out.EndToEnd, out.Breakdowns.Request = &whole.Estimate, whole.breakdown()
+		written = p.time(w, rt, pk, RequestTime, Plain, seen)
+		out.EndToEnd, out.Breakdowns.Request = &written.Estimate, written.breakdown()
 	}
 	rate := outputRate(out, w)
 	out.OutputTokensPerSec = &rate
+	return written
 }
 
 // outputRate is how many tokens a second the system writes at its token's and

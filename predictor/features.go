@@ -51,6 +51,8 @@ type Input struct {
 	Sorts  [numGroups]Sort   // of its groups
 	Cost   Cost
 	Vague  bool // the batch or the precision is a guess
+
+	Near [len(versionGroups)]uint64 // groups of versions that stand for one that nobody measured; 0 = none
 }
 
 // Features of the learned utilisation, in the order of Input.X. None is a

@@ -126,6 +126,9 @@ func (l *Learned) corrected(in *Input, changed func(t int, g uint64) (Effect, bo
 	o.state = l.State(in)
 	for t, g := range in.Groups {
 		e := l.effect(t, g, in.Sorts[t])
+		if near := in.near(t); near != 0 {
+			e.Mean = l.Effects[near].Mean
+		}
 		if changed != nil {
 			if c, ok := changed(t, g); ok {
 				e = c
@@ -145,6 +148,16 @@ func (l *Learned) corrected(in *Input, changed func(t int, g uint64) (Effect, bo
 	}
 	o.ln = math.Log(in.Cost.Time(&o.factors)) + common
 	return o
+}
+
+// near is the group that stands for one of kind t that nobody measured; 0 = none.
+func (in *Input) near(t int) uint64 {
+	for i, of := range versionGroups {
+		if t == of {
+			return in.Near[i]
+		}
+	}
+	return 0
 }
 
 // Bounded keeps the factors within what any effect may do.

@@ -125,3 +125,30 @@ func TestNeighboursAreNamed(t *testing.T) {
 		t.Errorf("weights sum to %g", sum)
 	}
 }
+
+// A version that nobody measured is answered as the nearest one that somebody
+// did.
+func TestTheNearestVersionStandsIn(t *testing.T) {
+	p := mustDefault(t)
+	d := &perf.Device{Name: "NVIDIA GeForce RTX 4090", Platform: perf.CUDA, Kind: "consumer-gpu", Vendor: "NVIDIA", Year: 2022,
+		FP32: 82.6e12, TF32: 82.6e12, FP16: 165e12, BF16: 165e12, Int8: 330e12, MemoryBytes: 24e9, MemoryBandwidth: 1008e9, CacheBytes: 72e6, Cores: 128, ClockHz: 2.52e9, PowerW: 450}
+	w := workload(resnet50, d, 64, 0, perf.AMP)
+	w.Runtime, w.Layout = "pytorch-eager", "nhwc"
+	of := func(version string) Input {
+		w := w
+		w.RuntimeVersion = version
+		in, err := InputOf(w, StepTime, Plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.nearest(&in, w, RuntimeNamed(w.Runtime), StepTime, Plain)
+		return in
+	}
+	known := of("2.4.0")
+	if known.Near != [2]uint64{} {
+		t.Fatal("a version that was measured has another in its place")
+	}
+	if near := of("2.5.1").Near; near != [2]uint64{known.Groups[groupVersion], known.Groups[groupDeviceVersion]} {
+		t.Errorf("2.5.1 is answered as %v, 2.4.0 is %d and %d", near, known.Groups[groupVersion], known.Groups[groupDeviceVersion])
+	}
+}

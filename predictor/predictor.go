@@ -16,15 +16,16 @@ import (
 // Predictor answers workloads. It is safe for concurrent use: a prediction
 // reads one immutable snapshot of what has been recorded.
 type Predictor struct {
-	hash    string // of the artefact; "physical" without one
-	a       *Artefact
-	kernel  *kernel.Model               // nil without one
-	serving *serving.Model              // nil without one
-	from    map[[2]string][]SourceGroup // provenance by design and device
-	sources []string                    // the provenance's files, as evidence names them
-	usual   map[setup]string            // version of its runtime that a device was mostly measured with
-	seen    atomic.Pointer[snapshot]    // what the operator's measurements taught
-	mu      sync.Mutex                  // one Learn at a time
+	hash     string // of the artefact; "physical" without one
+	a        *Artefact
+	kernel   *kernel.Model               // nil without one
+	serving  *serving.Model              // nil without one
+	from     map[[2]string][]SourceGroup // provenance by design and device
+	sources  []string                    // the provenance's files, as evidence names them
+	versions map[setup][]string          // of runtimes that devices were measured with
+	usual    map[setup]string            // version of its runtime that a device was mostly measured with
+	seen     atomic.Pointer[snapshot]    // what the operator's measurements taught
+	mu       sync.Mutex                  // one Learn at a time
 
 	eagerSteps memo
 }
@@ -45,7 +46,8 @@ func New(artefact []byte) (*Predictor, error) {
 
 // NewFrom makes a predictor from an artefact at hand, under a name of its own.
 func NewFrom(a *Artefact, name string) (*Predictor, error) {
-	p := &Predictor{hash: name, a: a, from: map[[2]string][]SourceGroup{}, usual: usualVersions(a.Provenance.Groups)}
+	p := &Predictor{hash: name, a: a, from: map[[2]string][]SourceGroup{}, usual: usualVersions(a.Provenance.Groups),
+		versions: measuredVersions(a.Provenance.Groups)}
 	p.seen.Store(&snapshot{})
 	var err error
 	if len(a.Kernel) > 0 {
@@ -301,6 +303,7 @@ func (p *Predictor) time(w perf.Workload, rt *Runtime, pk Peak, q Quantity, m Ma
 	o := opinion{ln: math.Log(c.Stated), low: math.Log(PhysicalFactor), high: math.Log(PhysicalFactor), state: NewBoth}
 	basis, known, software := perf.BasisPhysical, false, true
 	if p.a.Learned != nil {
+		p.nearest(&in, w, rt, q, m)
 		o, basis = p.opinion(&in, w, rt, q, m, seen), perf.BasisLearned
 		known = p.knows(&in, seen)
 		_, software = p.a.Learned.Effects[in.Groups[groupSoftware]]

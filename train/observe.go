@@ -118,6 +118,19 @@ func (o *Observer) Observe(r *Row) Case {
 	return k
 }
 
+// assumed are what the row leaves open, and a usual value stands for.
+func (k *Case) assumed() (what []string) {
+	for _, x := range []struct {
+		unknown bool
+		what    string
+	}{{k.W.Unknown.Batch, "batch size"}, {k.W.Unknown.Precision, "precision"}, {k.W.Unknown.Sequence, "sequence length"}, {k.W.Unknown.Runtime, "runtime"}} {
+		if x.unknown {
+			what = append(what, x.what)
+		}
+	}
+	return what
+}
+
 // sizeOf is the side of a row's images; 0 where it states none. Exported graphs
 // may state the first two numbers of their input's shape, which are no size:
 // "1x384" is a sequence, "1x3" the channels of an image.

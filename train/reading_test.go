@@ -85,6 +85,28 @@ func TestRelabelled(t *testing.T) {
 	}
 }
 
+// What rows leave open is counted.
+func TestAssumedIsCounted(t *testing.T) {
+	f, err := Read(strings.NewReader(strings.Replace(table, "eager,amp,inference,256,", "eager,,inference,,", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := NewObserver(mustCatalog(t))
+	p, err := predictor.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := NewReport(Evaluate(p, []Case{o.Observe(f.Rows[0])}, nil), "")
+	if rep.Assumed["batch size"] != 2 || rep.Assumed["precision"] != 2 || len(rep.Assumed) != 2 {
+		t.Errorf("%v", rep.Assumed)
+	}
+	var b strings.Builder
+	rep.Write(&b, 0)
+	if !strings.Contains(b.String(), "leaves open") {
+		t.Error(b.String())
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	for name, s := range map[string]string{
 		"empty":      "",

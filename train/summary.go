@@ -172,6 +172,7 @@ type Report struct {
 	Cuts     map[string][]Summary `json:"cuts"`
 	Unspoken map[string]int       `json:"unanswered"` // rows by reason
 	Unjudged map[string]int       `json:"not_judged"` // numbers by reason
+	Assumed  map[string]int       `json:"assumed"`    // numbers answered with an assumption, by what their rows leave open
 }
 
 // How says by which split the report was made; empty where the model in force
@@ -190,7 +191,7 @@ func (rep *Report) How() string {
 // NewReport summarises results over all dimensions; sets are ordered by their
 // number of votes. split is the one of cross-validation, empty without.
 func NewReport(results []Result, split string) Report {
-	rep := Report{Split: split, Overall: Summarise("overall", results), Cuts: map[string][]Summary{}, Unspoken: map[string]int{}, Unjudged: map[string]int{}}
+	rep := Report{Split: split, Overall: Summarise("overall", results), Cuts: map[string][]Summary{}, Unspoken: map[string]int{}, Unjudged: map[string]int{}, Assumed: map[string]int{}}
 	if len(results) > 0 && split == "" { // of several folds, each has a model of its own
 		rep.Version = results[0].Version
 	}
@@ -200,6 +201,10 @@ func NewReport(results []Result, split string) Report {
 			rep.Unjudged[r.Reason]++
 		case !r.Answered:
 			rep.Unspoken[r.Reason]++
+		default:
+			for _, what := range r.Case.assumed() {
+				rep.Assumed[what]++
+			}
 		}
 	}
 	for _, d := range Dimensions {
@@ -249,10 +254,11 @@ func (rep *Report) Write(w io.Writer, limit int) {
 		if len(of) > 0 {
 			p("\n%s\n", title)
 		}
-		for _, reason := range slices.Sorted(maps.Keys(of)) {
+		for _, reason := range slices.Sorted(maps.Keys(of)) { // "batch size" and "precision" come first
 			p("%7d  %s\n", of[reason], reason)
 		}
 	}
 	counts("not answered", rep.Unspoken)
 	counts("not judged", rep.Unjudged)
+	counts("answered with the software's usual one, as the row leaves open (the first two widen the interval)", rep.Assumed)
 }

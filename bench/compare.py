@@ -38,7 +38,7 @@ def call(url, body=None):
 
 
 def predict(url, model, batch):
-    answer = call(url + "/graphql", dict(query=QUERY, variables=dict(i=dict(model=model, platform="cpu", runtime="onnxruntime", batchSize=batch))))
+    answer = call(url + "/graphql", dict(query=QUERY, variables=dict(i=dict(model=model, platform="cpu", runtime="onnxruntime", precision="fp32", batchSize=batch))))
     if answer.get("errors"):
         sys.exit("%s: %s" % (model, answer["errors"][0]["message"]))
     return answer["data"]["predict"]

@@ -183,6 +183,10 @@ func (p *Predictor) Learned() int { return p.seen.Load().count }
 // possible is the share of the attainable bound below which no time is believed.
 const possible = 0.95
 
+// pipelined is how many batches at once, at most, a rate may be of that is more
+// than its latency allows for one after the other.
+const pipelined = 10
+
 // suspicious says why a measurement should wait for confirmation; empty when
 // it need not.
 func suspicious(prior perf.Prediction, o observation, d *perf.Device, known bool) string {
@@ -190,7 +194,7 @@ func suspicious(prior perf.Prediction, o observation, d *perf.Device, known bool
 		return fmt.Sprintf("a step of %.4g ms is below the attainable bound of %.4g ms", o.latency/perf.Millisecond, prior.Attainable/perf.Millisecond)
 	}
 	if o.rate > 0 && prior.Concurrency == 0 {
-		if step := float64(prior.BatchSize*replicas(perf.Workload{Config: prior.Config})) / o.rate; step > 3*o.latency || o.latency > 3*step {
+		if step := float64(prior.BatchSize*replicas(perf.Workload{Config: prior.Config})) / o.rate; step > pipelined*o.latency || o.latency > pipelined*step {
 			return fmt.Sprintf("%.4g samples/s and a step of %.4g ms contradict each other: a batch of %d at that rate takes %.4g ms",
 				o.rate, o.latency/perf.Millisecond, prior.BatchSize, step/perf.Millisecond)
 		}

@@ -99,7 +99,7 @@ func TestContradictionsAreHeld(t *testing.T) {
 	p := mustDefault(t)
 	w := workload(resnet50, a100, 32, 0, perf.FP16)
 	prior := mustPredict(t, p, w)
-	v, err := p.Learn(w, perf.Measurement{ID: "meas-1", Latency: &prior.Latency.Value, Throughput: new(prior.Throughput.Value / 5)})
+	v, err := p.Learn(w, perf.Measurement{ID: "meas-1", Latency: &prior.Latency.Value, Throughput: new(prior.Throughput.Value / 20)})
 	if err != nil || !v.Quarantined || !strings.Contains(v.Reason, "contradict") {
 		t.Errorf("%+v %v", v, err)
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/perfcast/perfcast/app"
 	"github.com/perfcast/perfcast/app/apptest"
 	"github.com/perfcast/perfcast/perf"
@@ -203,6 +205,52 @@ func TestTasksAndMeasurementsSurviveARestart(t *testing.T) {
 	got, err := a.Predict(ctx, c)
 	if err != nil || got.Latency != want.Latency || got.ModelVersion != want.ModelVersion || got.Basis != perf.BasisMeasured {
 		t.Fatalf("after the restart %v %v, before %v %v, %v", got.Latency, got.ModelVersion, want.Latency, want.ModelVersion, err)
+	}
+}
+
+// What was learned of requests that left things open is the same after a
+// restart: equal versions answer equally.
+func TestARestartChangesNoAnswer(t *testing.T) {
+	path := t.TempDir() + "/a.duckdb"
+	ctx := context.Background()
+	a, stop := apptest.Open(t, path)
+	for _, c := range []perf.Config{
+		{Model: "resnet-50", Device: "NVIDIA A100 SXM 80GB", BatchSize: 8, SequenceLength: 128},
+		{Model: "openai/whisper-small", Device: "NVIDIA A100 SXM 80GB", BatchSize: 1, SequenceLength: 128},
+		{Model: "stable-diffusion-xl", Device: "NVIDIA A100 SXM 80GB", BatchSize: 1, SequenceLength: 128, Steps: 30},
+	} {
+		p, err := a.Predict(ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Record(ctx, app.MeasurementRequest{Measurement: perf.Measurement{Config: c, Latency: ptr(1.3 * p.Latency.Value)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func() (out []perf.Prediction) {
+		for _, c := range []perf.Config{
+			{Model: "resnet-50", Device: "NVIDIA A100 SXM 80GB", BatchSize: 64, SequenceLength: 128},
+			{Model: "openai/whisper-small", Device: "NVIDIA A100 SXM 80GB", BatchSize: 1, SequenceLength: 1500, Precision: perf.FP16},
+			{Model: "stable-diffusion-xl", Device: "NVIDIA A100 SXM 80GB", BatchSize: 1, SequenceLength: 128, Steps: 30},
+		} {
+			p, err := a.Predict(ctx, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Time = time.Time{}
+			out = append(out, p)
+		}
+		return out
+	}
+	before := ask()
+	if before[2].Basis != perf.BasisMeasured {
+		t.Errorf("the measured image is %s", before[2].Basis)
+	}
+	stop()
+	a, stop = apptest.Open(t, path)
+	defer stop()
+	if diff := cmp.Diff(before, ask()); diff != "" {
+		t.Errorf("after the restart:\n%s", diff)
 	}
 }
 

@@ -119,7 +119,11 @@ func TestWhisperTakesWindows(t *testing.T) {
 	if short.SequenceLength != 1500 || slices.ContainsFunc(short.Warnings, func(w perf.Warning) bool { return w.Code == "SEQUENCE_TOO_LONG" }) {
 		t.Errorf("%d frames, %+v", short.SequenceLength, short.Warnings)
 	}
-	c.OutputLength = 500
+	c.SequenceLength = 2000
+	if two, err := a.Predict(ctx, c); err != nil || two.SequenceLength != 3000 || math.Abs(two.Latency.Value/short.Latency.Value-2) > 0.2 {
+		t.Errorf("two windows of %d frames take %g s, one %g s, %v", two.SequenceLength, two.Latency.Value, short.Latency.Value, err)
+	}
+	c.SequenceLength, c.OutputLength = 128, 500
 	if long, _ := a.Predict(ctx, c); !slices.ContainsFunc(long.Warnings, func(w perf.Warning) bool { return w.Code == "SEQUENCE_TOO_LONG" }) {
 		t.Errorf("500 tokens of 448: %+v", long.Warnings)
 	}

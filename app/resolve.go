@@ -73,10 +73,10 @@ func (a *App) place(c perf.Config, m *perf.Model) (perf.Workload, []perf.Warning
 			Message: fmt.Sprintf("%d tokens are more than the %d that %s was made for", n, m.MaxPosition, m.Name)})
 	}
 	w := perf.Workload{Config: c, Facts: m, Hardware: d}
-	if m.Family == "audio" && m.Kind == "encoder-decoder" && c.SequenceLength < predictor.AudioFrames { // what is shorter is padded
-		w.SequenceLength, w.Unknown.Sequence = predictor.AudioFrames, true
+	if m.Windowed() {
+		w.SequenceLength = (c.SequenceLength + perf.AudioFrames - 1) / perf.AudioFrames * perf.AudioFrames
 	}
-	if c.Steps > 0 && m.Family == "diffusion" {
+	if c.Steps > 0 && m.Denoises() {
 		several := *m
 		several.Passes = float64(c.Steps)
 		w.Facts = &several

@@ -3443,7 +3443,7 @@ enum Basis {
 enum Fit {
   "It takes at most 90 % of the usable memory."
   fits
-  "It takes more than 90 % of the usable memory: within the error of the estimate."
+  "It takes more than 90 % of the usable memory, up to all that there is: within the error of the estimate. Or an engine holds some of the requests back."
   tight
   "It takes more than there is. Its numbers are what it would reach if it did fit."
   does_not_fit
@@ -3710,7 +3710,7 @@ type Prediction implements Node {
   memoryPartsMb: MemoryParts!
   "Whether it fits into the usable memory."
   fits: Fit!
-  "Largest batch that fits with all else equal, under concurrency the most requests in flight; 0 = none."
+  "Largest batch that fits into the usable memory with all else equal, under concurrency the most requests in flight; 0 = none."
   maxBatch: Int!
   "Longest context that fits with all else equal, tokens; 0 = none, or not a sequence model."
   maxSequence: Int!
@@ -4443,7 +4443,7 @@ input PredictInput {
   mode: Mode = "inference"
   "Samples that go through the model together in one step, at least 1."
   batchSize: Int = 1
-  "Input tokens of one sample, at least 1; text and audio models. Whisper's encoder always takes 1,500 frames, a window of 30 s."
+  "Input tokens of one sample, at least 1; text and audio models. Sound is taken in windows of 1,500 frames (30 s), to which what is shorter is padded."
   sequenceLength: Int = 128
   "Tokens that one request generates; 0 = forward pass only."
   outputLength: Int = 0
@@ -4501,7 +4501,7 @@ input MeasurementInput {
   mode: Mode = "inference"
   "Samples that went through the model together in one step, at least 1."
   batchSize: Int = 1
-  "Input tokens of one sample, at least 1; text and audio models. Whisper's encoder always takes 1,500 frames, a window of 30 s."
+  "Input tokens of one sample, at least 1; text and audio models. Sound is taken in windows of 1,500 frames (30 s), to which what is shorter is padded."
   sequenceLength: Int = 128
   "Tokens that one request generated; 0 = forward pass only."
   outputLength: Int = 0

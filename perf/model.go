@@ -48,6 +48,21 @@ func (m *Model) Text() bool {
 	return m.Family == "text_generation" || m.Family == "embedding"
 }
 
+// AudioFrames is the length of an encoded window of 30 s: 3,000 mel frames with
+// a stride of 2 (Radford et al., "Robust speech recognition via large-scale weak
+// supervision", 2022).
+const AudioFrames = 1500
+
+// Windowed reports whether the model takes sound in windows of AudioFrames, to
+// which what is shorter is padded: Whisper's encoder and its like.
+func (m *Model) Windowed() bool { return m.Family == "audio" && m.Kind == "encoder-decoder" }
+
+// Denoises reports whether a pass of the model is a step of a sampler, of which
+// an image takes several.
+func (m *Model) Denoises() bool {
+	return m.Family == "diffusion" && m.Kind != "vae" && m.Kind != "encoder" && m.Kind != "dual-encoder"
+}
+
 // Generates reports whether the model produces its output token by token, so
 // that prefill and decode are separate phases.
 func (m *Model) Generates() bool {

@@ -182,7 +182,11 @@ func costOf(w perf.Workload, rt *Runtime, pk Peak, list []ops.Op) Cost {
 		c.Stated = c.Time(&Factors{})
 		return c
 	}
-	c.Attainable = math.Max(c.Attainable, math.Max(0, c.WeightBytes-w.Hardware.CacheBytes)/(r.bandwidth*overclock))
+	weights := c.WeightBytes
+	if w.Unknown.Precision { // they may have been of four bits
+		weights *= math.Min(1, ops.Widths(perf.Int4).Weight/ops.WidthsOf(w.Facts, w.Precision).Weight)
+	}
+	c.Attainable = math.Max(c.Attainable, math.Max(0, weights-w.Hardware.CacheBytes)/(r.bandwidth*overclock))
 	c.Stated = c.Time(&Factors{})
 	return c
 }

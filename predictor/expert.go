@@ -24,7 +24,7 @@ func (p *Predictor) expert(w perf.Workload, rt *Runtime, q Quantity, m Manner) (
 	}
 	if p.kernel != nil && rt.Name == "pytorch-eager" && w.Precision == perf.FP32 && q == StepTime {
 		if t, ok := p.eager(w, rt); ok {
-			return math.Log(t), eagerSigma, true
+			return math.Log(t * math.Max(1, w.Facts.Passes)), eagerSigma, true
 		}
 	}
 	return 0, 0, false

@@ -77,7 +77,7 @@ func explain(out *perf.Prediction, w perf.Workload, rt *Runtime, pk Peak, after 
 	case usual:
 		out.Assumptions = append(out.Assumptions, fmt.Sprintf("version of %s: %s, which this device was mostly measured with", rt.Title, w.RuntimeVersion))
 	case w.RuntimeVersion == "":
-		out.Assumptions = append(out.Assumptions, fmt.Sprintf("version of %s: not stated, as in most measurements", rt.Title))
+		out.Assumptions = append(out.Assumptions, fmt.Sprintf("version of %s: none in particular", rt.Title))
 	}
 	out.Assumptions = append(out.Assumptions, assumptions(w, rt, pk)...)
 }
@@ -90,24 +90,25 @@ func explainFit(out *perf.Prediction, w perf.Workload, rt *Runtime, warn func(co
 		warn("MEMORY_UNKNOWN", "the memory of %s is not known: whether it fits is not either", w.Hardware.Name)
 	case out.Fits == perf.FitNo:
 		hint := ""
-		if n := splitThatFits(w, rt); n > 0 {
+		if n := splitThatFits(w, rt, out.Memory.Value/memoryOf(w, rt).Total()); n > 0 {
 			hint = fmt.Sprintf("; split over %d devices (tensor parallel) it would fit", n)
 		}
 		warn("DOES_NOT_FIT", "needs %s, more than the %s of %s%s; the times are what it would take if it fitted", size(out.Memory.Value), size(w.Hardware.MemoryBytes), w.Hardware.Name, hint)
-	case out.Fits == perf.FitTight && out.Memory.Value > usable && out.MaxBatch > 0:
-		warn("QUEUED", "there is room for %d of the %d requests at once: the engine holds the others back", out.MaxBatch, inFlight(&w))
+	case out.Fits == perf.FitTight && rt.Serves && out.MaxBatch > 0 && out.MaxBatch < inAll(&w):
+		warn("QUEUED", "there is room for %d of the %d requests at once: the engine holds the others back", out.MaxBatch, inAll(&w))
 	}
 }
 
 // splitThatFits is the fewest devices, a power of two, that each layer would
-// have to be split over; 0 where not even 64 do, or none is split.
-func splitThatFits(w perf.Workload, rt *Runtime) int {
+// have to be split over, where what is needed is scale times what memoryOf says;
+// 0 where not even 64 do, or none is split.
+func splitThatFits(w perf.Workload, rt *Runtime, scale float64) int {
 	if !w.Facts.Text() || w.Hardware.Platform == perf.CPU {
 		return 0
 	}
 	for n := 2 * w.TensorParallel; n <= 64; n *= 2 {
 		w.TensorParallel, w.Devices = n, n*w.PipelineParallel
-		if fit(w.Hardware, memoryOf(w, rt).Total()) != perf.FitNo {
+		if fit(w.Hardware, scale*memoryOf(w, rt).Total()) != perf.FitNo {
 			return n
 		}
 	}
@@ -137,14 +138,14 @@ func assumptions(w perf.Workload, rt *Runtime, pk Peak) (out []string) {
 	switch n := w.Facts.Passes; {
 	case n > 1:
 		say("a sample takes %g forward passes", n)
-	case w.Facts.Family == "diffusion":
+	case w.Facts.Denoises():
 		say("a sample is one denoising step; with steps it is an image, whose text encoder and decoder are left out")
 	}
 	if w.Unknown.Threads {
 		say("threads: %d, what %s takes by itself", w.Threads, rt.Title)
 	}
-	if w.Unknown.Sequence && w.Facts.Family == "audio" {
-		say("sequence length: %d frames, a window of 30 s, to which shorter sound is padded", w.SequenceLength)
+	if w.Facts.Windowed() {
+		say("sound is taken in windows of 30 s, %d frames, to which what is shorter is padded", perf.AudioFrames)
 	}
 	switch n := replicas(w); {
 	case n > 1 && w.Mode == perf.Training:

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/perfcast/perfcast/perf"
+	"github.com/perfcast/perfcast/predictor/boost"
 )
 
 // What is left open is assumed aloud, and widens the answer.
@@ -115,13 +116,30 @@ func TestLittleMemory(t *testing.T) {
 
 // Where the bound takes the estimate's place the answer is not certain.
 func TestABoundedAnswerHasAnInterval(t *testing.T) {
-	p := mustDefault(t)
-	fast := *a100
-	fast.Name, fast.BF16, fast.FP16 = "slow board", 1e12, 1e12 // far below what boards like it reach
-	w := workload(llama, &fast, 8, 2048, perf.BF16)
-	w.Mode, w.Runtime = perf.Training, "pytorch-eager"
+	w := workload(resnet50, a100, 64, 0, perf.FP16)
+	in, err := InputOf(w, StepTime, Plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := make([][]float64, 100), make([]float64, 100)
+	for i := range x {
+		x[i] = make([]float64, len(Features))
+	}
+	flat, err := boost.Fit(x, y, nil, boost.Options{Trees: 1, MaxDepth: 1, LearningRate: 0.1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick := Effect{Mean: Coefficients{Common: -6}} // 400 times as fast as stated
+	a := &Artefact{Learned: &Learned{Folds: []*boost.Model{flat}, Noise: 0.1, Effects: map[uint64]Effect{in.Groups[groupCell]: quick, in.Groups[groupSoftware]: {}}}}
+	p, err := NewFrom(a, "too good to be true")
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := mustPredict(t, p, w)
-	if out.Latency.Value <= out.Attainable*(1+1e-9) && (out.Latency.High < 1.1*out.Latency.Value || out.Distance == perf.DistanceCovered) {
-		t.Errorf("%s: %+v at a bound of %g", out.Distance, out.Latency, out.Attainable)
+	if out.Latency.Value != out.Attainable {
+		t.Fatalf("%g s is not the bound of %g s", out.Latency.Value, out.Attainable)
+	}
+	if out.Latency.High < 1.5*out.Latency.Value || out.Distance == perf.DistanceCovered {
+		t.Errorf("%s: %+v", out.Distance, out.Latency)
 	}
 }

@@ -57,6 +57,9 @@ func (s *snapshot) footprint(parts perf.MemoryParts, w perf.Workload, rt *Runtim
 
 // remember moves the shares of a workload's groups by a measured need, in bytes.
 func (s *snapshot) remember(w perf.Workload, rt *Runtime, bytes float64) {
+	if rt.Serves { // its pool is as large as it was told to make it
+		return
+	}
 	groups := footprintOf(w, rt)
 	surprise, variance := math.Log(bytes/memoryOf(w, rt).Total()), footprintNoise*footprintNoise
 	for _, g := range groups {

@@ -96,11 +96,13 @@ func environment(m perf.Measurement) string {
 // of answers until Confirm, or until a repeat of the same configuration comes
 // within 25 % of it.
 func (p *Predictor) Learn(w perf.Workload, m perf.Measurement) (Verdict, error) {
+	w.Unknown = perf.Unknown{} // what was measured is what is stored of it, and read back at the next start
 	prior, err := p.Predict(w)
 	if err != nil {
 		return Verdict{}, err
 	}
 	_, _, _ = usable(&w) // as Predict does, so that the key is of the same configuration
+	w.Unknown = perf.Unknown{}
 	o := observe(w, m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,6 +144,7 @@ func (p *Predictor) Confirm(w perf.Workload, id string) bool {
 	if _, _, err := usable(&w); err != nil {
 		return false
 	}
+	w.Unknown = perf.Unknown{}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := *p.seen.Load()

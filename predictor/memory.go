@@ -54,9 +54,18 @@ func memoryOf(w perf.Workload, rt *Runtime) perf.MemoryParts {
 	return p
 }
 
-// inFlight is how many samples one step of a device has.
+// inFlight is how many samples one step of each copy of the model has.
 func inFlight(w *perf.Workload) int {
 	if w.Concurrency > 0 && w.Facts.Generates() && w.Mode != perf.Training {
+		n := replicas(*w)
+		return (w.Concurrency + n - 1) / n
+	}
+	return max(1, w.BatchSize)
+}
+
+// inAll is how many samples are asked for at once.
+func inAll(w *perf.Workload) int {
+	if w.Concurrency > 0 {
 		return w.Concurrency
 	}
 	return max(1, w.BatchSize)

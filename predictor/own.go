@@ -55,33 +55,41 @@ func (o *own) value(get func(*observation) float64) (e perf.Estimate, ok bool) {
 }
 
 // memory fills in what the workload needs, as it was measured or as it is
-// estimated, and the verdict.
+// estimated, and the verdict. What an engine was seen to take is a pool that it
+// fills whatever it needs: it is told, and says nothing of what fits.
 func (o *own) memory(out *perf.Prediction, w perf.Workload, rt *Runtime, seen *snapshot) {
 	parts := memoryOf(w, rt)
-	total := parts.Total()
 	out.Memory = seen.footprint(parts, w, rt)
+	need := out.Memory.Value
 	if e, ok := o.value(func(x *observation) float64 { return x.memory }); ok {
 		out.Memory = e
+		if !rt.Serves {
+			need = e.Value
+		}
 	}
-	scale := out.Memory.Value / total
+	scale := need / parts.Total()
 	out.MemoryParts = parts.Scale(scale)
 	out.MaxBatch, out.MaxSequence = limits(w, rt, scale)
-	out.Fits = fit(w.Hardware, out.Memory.Value)
+	out.Fits = fit(w.Hardware, need)
 	if out.Fits == perf.FitNo && rt.Serves && out.MaxBatch > 0 {
 		out.Fits = perf.FitTight // the engine holds requests back until there is room
 	}
 }
 
 // answer puts the measured times in place of the estimated ones. The answer as
-// a whole is a measured one where what was asked for was measured: the step, or
-// what an engine writes.
+// a whole is a measured one where what the request is after was measured: the
+// step, or what is written.
 func (o *own) answer(out *perf.Prediction, w perf.Workload) {
 	if len(o.of) == 0 {
 		return
 	}
-	step := o.step(out)
-	written := out.OutputTokensPerSec != nil && o.written(out, w)
-	if step || written && (w.Concurrency > 0 || w.OutputLength > 0) {
+	after := o.step(out, w)
+	if out.OutputTokensPerSec != nil {
+		if written := o.written(out, w); w.Concurrency > 0 || w.OutputLength > 0 {
+			after = written
+		}
+	}
+	if after {
 		out.Basis, out.Distance = perf.BasisMeasured, perf.DistanceCovered
 	}
 	var evidence []perf.Evidence
@@ -89,7 +97,7 @@ func (o *own) answer(out *perf.Prediction, w perf.Workload) {
 		evidence = append(evidence, perf.Evidence{ID: o.of[i].id, Source: "recorded", Model: w.Model, Device: w.Device, Runtime: w.Runtime,
 			Count: 1, Weight: 1 / float64(len(o.of))})
 	}
-	if out.Basis != perf.BasisMeasured { // the rest is predicted from others
+	if !after { // the rest is predicted from others
 		evidence = append(evidence, slices.DeleteFunc(out.Evidence, func(e perf.Evidence) bool {
 			return slices.ContainsFunc(o.of, func(x observation) bool { return x.id == e.ID })
 		})...)
@@ -98,11 +106,14 @@ func (o *own) answer(out *perf.Prediction, w perf.Workload) {
 }
 
 // step puts in the measured step and rate.
-func (o *own) step(out *perf.Prediction) bool {
+func (o *own) step(out *perf.Prediction, w perf.Workload) bool {
 	latency, ok := o.value(func(x *observation) float64 { return x.latency })
 	if ok {
 		out.Latency = latency
-		out.Throughput = latency.Invert(float64(out.BatchSize * replicas(perf.Workload{Config: out.Config})))
+		out.Throughput = latency.Invert(float64(w.BatchSize * replicas(w)))
+		if out.TTFT != nil && w.Concurrency == 0 { // the pass over the prompt gives the first token
+			out.TTFT = &latency
+		}
 	}
 	if rate, measured := o.value(func(x *observation) float64 { return x.rate }); measured {
 		out.Throughput = rate
@@ -111,7 +122,7 @@ func (o *own) step(out *perf.Prediction) bool {
 }
 
 // written puts in the measured times of what is generated, and what follows
-// from them.
+// from them. It reports whether all of it was measured.
 func (o *own) written(out *perf.Prediction, w perf.Workload) bool {
 	ttft, first := o.value(func(x *observation) float64 { return x.ttft })
 	tpot, further := o.value(func(x *observation) float64 { return x.tpot })
@@ -119,12 +130,22 @@ func (o *own) written(out *perf.Prediction, w perf.Workload) bool {
 	if first {
 		out.TTFT = &ttft
 	}
-	if further {
+	switch {
+	case further:
+		out.TPOT = &tpot
+	case rated && w.Concurrency == 0: // one batch after the other
+		tpot = rate.Invert(float64(w.BatchSize * replicas(w)))
 		out.TPOT = &tpot
 	}
-	if (first || further) && out.EndToEnd != nil {
+	if out.EndToEnd != nil {
 		n := float64(w.OutputLength - 1)
-		out.EndToEnd = &perf.Estimate{Value: out.TTFT.Value + n*out.TPOT.Value, Low: out.TTFT.Low + n*out.TPOT.Low, High: out.TTFT.High + n*out.TPOT.High}
+		switch {
+		case rated && w.Concurrency > 0:
+			whole := rate.Invert(float64(w.Concurrency * w.OutputLength))
+			out.EndToEnd = &whole
+		case first || further || rated:
+			out.EndToEnd = &perf.Estimate{Value: out.TTFT.Value + n*out.TPOT.Value, Low: out.TTFT.Low + n*out.TPOT.Low, High: out.TTFT.High + n*out.TPOT.High}
+		}
 	}
 	if !rated && (first || further) {
 		rate = outputRate(out, w)

@@ -152,3 +152,84 @@ func TestTheNearestVersionStandsIn(t *testing.T) {
 		t.Errorf("2.5.1 is answered as %v, 2.4.0 is %d and %d", near, known.Groups[groupVersion], known.Groups[groupDeviceVersion])
 	}
 }
+
+// A measurement that says what was predicted teaches nothing, in a version that
+// nobody measured as in any other.
+func TestTheExpectedTeachesNothing(t *testing.T) {
+	for _, version := range []string{"", "2.4.0", "2.5.1"} {
+		p := mustDefault(t)
+		w := workload(resnet50, a100, 64, 0, perf.AMP)
+		w.Runtime, w.RuntimeVersion = "pytorch-eager", version
+		other := w
+		other.BatchSize = 128
+		before := mustPredict(t, p, other)
+		mustLearn(t, p, w, measured("meas-1", mustPredict(t, p, w).Latency.Value))
+		if after := mustPredict(t, p, other); math.Abs(after.Latency.Value/before.Latency.Value-1) > 1e-6 {
+			t.Errorf("version %q: the neighbour moved from %g to %g", version, before.Latency.Value, after.Latency.Value)
+		}
+	}
+}
+
+// A pass over a prompt is not an answer to a request with output.
+func TestAMeasuredPromptIsNoMeasuredRequest(t *testing.T) {
+	p := mustDefault(t)
+	w := workload(llama, a100, 1, 512, perf.BF16)
+	w.Runtime, w.OutputLength = "transformers", 256
+	prior := mustPredict(t, p, w)
+	mustLearn(t, p, w, measured("meas-1", 1.1*prior.Latency.Value))
+	out := mustPredict(t, p, w)
+	if out.Basis == perf.BasisMeasured || out.TTFT.Value != out.Latency.Value || out.Evidence[0].ID != "meas-1" {
+		t.Errorf("%s, first token %g, step %g", out.Basis, out.TTFT.Value, out.Latency.Value)
+	}
+	rate := 0.8 * prior.OutputTokensPerSec.Value
+	mustLearn(t, p, w, perf.Measurement{ID: "meas-2", OutputTokensPerSec: &rate})
+	out = mustPredict(t, p, w)
+	if out.Basis != perf.BasisMeasured || math.Abs(out.TPOT.Value*rate-1) > 1e-9 || math.Abs(out.EndToEnd.Value/(out.TTFT.Value+255/rate)-1) > 1e-9 {
+		t.Errorf("%s: a token %g s, a request %g s at %g tokens/s", out.Basis, out.TPOT.Value, out.EndToEnd.Value, rate)
+	}
+}
+
+// What an engine takes is as much as it was told to, and no need.
+func TestAPoolIsNoNeed(t *testing.T) {
+	p := mustDefault(t)
+	w := workload(llama, a100, 1, 2048, perf.BF16)
+	w.Runtime, w.OutputLength, w.Concurrency = "vllm", 256, 16
+	prior := mustPredict(t, p, w)
+	mustLearn(t, p, w, perf.Measurement{ID: "meas-1", Memory: new(72e9)})
+	out := mustPredict(t, p, w)
+	if out.Memory.Value != 72e9 || out.Fits != prior.Fits || out.MaxBatch != prior.MaxBatch || out.MemoryParts != prior.MemoryParts {
+		t.Errorf("%g bytes, %s, %d at once and not %d", out.Memory.Value, out.Fits, out.MaxBatch, prior.MaxBatch)
+	}
+	w.Concurrency = 4
+	if other := mustPredict(t, p, w); other.Memory.Value > prior.Memory.Value {
+		t.Errorf("fewer requests need %g bytes", other.Memory.Value)
+	}
+}
+
+// Copies of a model share the requests in flight.
+func TestCopiesShareRequests(t *testing.T) {
+	p := mustDefault(t)
+	one := workload(llama, a100, 1, 2048, perf.BF16)
+	one.Runtime, one.OutputLength, one.Concurrency = "vllm", 256, 16
+	eight := one
+	eight.Devices, eight.Concurrency = 8, 128
+	a, b := mustPredict(t, p, one), mustPredict(t, p, eight)
+	if a.Memory != b.Memory || b.MaxBatch < 8*a.MaxBatch {
+		t.Errorf("%+v, %d at once, eight copies %+v, %d", a.Memory, a.MaxBatch, b.Memory, b.MaxBatch)
+	}
+}
+
+// Steps multiply whichever model answers.
+func TestStepsMultiplyTheSumOfKernels(t *testing.T) {
+	p := mustDefault(t)
+	dit := &perf.Model{Name: "dit", Family: "diffusion", Kind: "encoder", Params: 675e6, Layers: 28, Hidden: 1152, Intermediate: 4608, Heads: 16, KVHeads: 16, Vocab: 1000}
+	w := workload(dit, a100, 1, 256, perf.FP32)
+	w.Runtime = "pytorch-eager"
+	one := mustPredict(t, p, w)
+	several := *dit
+	several.Passes = 30
+	w.Facts = &several
+	if image := mustPredict(t, p, w); math.Abs(image.Latency.Value/one.Latency.Value-30) > 1 {
+		t.Errorf("a pass %g s, thirty %g s", one.Latency.Value, image.Latency.Value)
+	}
+}

@@ -111,6 +111,14 @@ func usable(w *perf.Workload) (*Runtime, Peak, error) {
 	if !Sequential(w.Facts) { // an image has no tokens, whatever the request says
 		w.SequenceLength, w.OutputLength = 0, 0
 	}
+	if !w.Facts.Denoises() {
+		w.Steps = 0
+	}
+	if n := w.SequenceLength / perf.AudioFrames; n > 1 && w.Facts.Windowed() {
+		several := *w.Facts
+		several.Passes = float64(n)
+		w.Facts = &several
+	}
 	rt := RuntimeNamed(w.Runtime)
 	if rt == nil {
 		rt = DefaultRuntime(*w)
@@ -146,9 +154,6 @@ func Settle(w *perf.Workload) {
 	w.Precision, w.Unknown.Precision = UsualPrecision(*w), true
 	w.Runtime = asked
 }
-
-// AudioFrames is the length of the window of sound that Whisper's encoder takes.
-const AudioFrames = ops.AudioFrames
 
 // Sequential reports whether the length of a sample, and of what is generated
 // from it, means something for a model.
@@ -188,9 +193,7 @@ func cost(w perf.Workload, rt *Runtime, pk Peak, ph phase) Cost {
 		s.Fused = rt.Attention
 	case phaseDecode:
 		s = ops.Decode(w, ops.Tokens(w)+w.OutputLength/2)
-		if w.Concurrency > 0 {
-			s.Batch = w.Concurrency
-		}
+		s.Batch = inFlight(&w)
 	default:
 		s = ops.Forward(w)
 		s.Fused = rt.Attention
@@ -219,7 +222,7 @@ func (p *Predictor) Predict(w perf.Workload) (perf.Prediction, error) {
 	seen := p.seen.Load()
 	own := seen.own(w)
 	config := w.Config
-	config.SequenceLength, config.OutputLength, config.Concurrency = asked.SequenceLength, asked.OutputLength, asked.Concurrency // as it was asked, relevant or not
+	config.SequenceLength, config.OutputLength, config.Concurrency, config.Steps = asked.SequenceLength, asked.OutputLength, asked.Concurrency, asked.Steps // as it was asked, relevant or not
 	out := perf.Prediction{Config: config, ModelVersion: seen.version(p.hash), Distance: perf.DistanceFar}
 	own.memory(&out, w, rt, seen)
 	usual := p.versioned(&w)

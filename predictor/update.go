@@ -114,6 +114,7 @@ func (p *Predictor) apply(s *snapshot, w perf.Workload, o observation) {
 // move is apply for one time.
 func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q Quantity, m Manner, ln float64, id string) {
 	l := p.a.Learned
+	p.nearest(in, w, rt, q, m)
 	now := p.opinion(in, w, rt, q, m, s)
 	surprise := ln - now.ln
 	prior := p.opinion(in, w, rt, q, m, &snapshot{})
@@ -127,6 +128,9 @@ func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q
 		u, ok := s.effects.get(g)
 		if !ok {
 			u.Effect = l.effect(t, g, in.Sorts[t])
+			if near := in.near(t); near != 0 {
+				u.Mean = l.Effects[near].Mean
+			}
 		}
 		for k := range NumCoefficients {
 			h := 1.0
@@ -143,8 +147,9 @@ func (p *Predictor) move(s *snapshot, in *Input, w perf.Workload, rt *Runtime, q
 	}
 }
 
-// Time is a time of a workload, as Predict would state it, for a number taken
-// in a certain manner.
+// Time is a time of a workload for a number taken in a certain manner. A
+// workload that names no version is one of a table that states none; Predict,
+// which answers people, takes the usual one.
 type Time struct {
 	perf.Estimate
 	Bound    float64 // s, all operations at the datasheet's rates, one after the other

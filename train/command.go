@@ -90,10 +90,7 @@ func unusable(cases []Case) string {
 	count := map[string]int{}
 	for i := range cases {
 		if r := cases[i].Reason; r != "" {
-			if strings.Contains(r, unreadable) {
-				r = "rows" + unreadable
-			}
-			count[r]++
+			count[merged(r)]++
 		}
 	}
 	var b strings.Builder

@@ -64,13 +64,23 @@ func (e *evaluation) check() error {
 		}
 		return nil
 	}
-	if e.rows != "" && slices.Contains(e.in.Measurements, e.rows) {
+	if e.rows != "" && slices.ContainsFunc(e.in.Measurements, func(path string) bool { return sameFile(path, e.rows) }) {
 		return fmt.Errorf("--rows %s would overwrite what is judged: name another file", e.rows)
 	}
 	if e.few != 0 && (e.few < 0 || e.cv != "device") {
 		return errors.New("--few needs --cv device, and a number that is not negative")
 	}
 	return e.in.measured()
+}
+
+// sameFile reports whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 func (e *evaluation) run(open OpenStore) error {

@@ -48,22 +48,33 @@ func InputsOf(args []string) (Inputs, error) {
 }
 
 func (in *Inputs) folder(dir string) error {
-	within := func(pattern string) []string {
-		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // the patterns are sound
-		return found
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
 	}
-	measurements, operations := within("measurements*.csv*"), within("operations*.csv*")
-	in.Measurements, in.Operations = append(in.Measurements, measurements...), append(in.Operations, operations...)
-	tables := slices.Concat(within("serving_ops"), within("*.parquet"))
-	if len(tables) > 0 {
-		if strings.HasSuffix(tables[0], ".parquet") {
-			tables[0] = dir
+	found := Inputs{}
+	loose := false
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		table := strings.HasSuffix(e.Name(), ".csv") || strings.HasSuffix(e.Name(), ".csv.gz")
+		switch {
+		case e.Name() == "serving_ops":
+			found.Tables = append(found.Tables, path)
+		case strings.HasSuffix(e.Name(), ".parquet"):
+			loose = true
+		case table && strings.HasPrefix(e.Name(), "measurements"):
+			found.Measurements = append(found.Measurements, path)
+		case table && strings.HasPrefix(e.Name(), "operations"):
+			found.Operations = append(found.Operations, path)
 		}
-		in.Tables = append(in.Tables, tables[0])
 	}
-	if len(measurements)+len(operations)+len(tables) == 0 {
+	if loose {
+		found.Tables = append(found.Tables, dir)
+	}
+	if len(found.Measurements)+len(found.Operations)+len(found.Tables) == 0 {
 		return fmt.Errorf("%s holds no measurements*.csv, no operations*.csv and no *.parquet", dir)
 	}
+	in.Measurements, in.Operations, in.Tables = append(in.Measurements, found.Measurements...), append(in.Operations, found.Operations...), append(in.Tables, found.Tables...)
 	return nil
 }
 

@@ -365,12 +365,13 @@ func (k *Case) sequence(generates bool) {
 			return
 		}
 	}
+	if w.Facts.Windowed() {
+		w.SequenceLength = perf.AudioFrames
+		return
+	}
 	w.Unknown.Sequence = true
 	w.SequenceLength = 128
-	switch {
-	case w.Facts.Family == "audio" && w.Facts.Kind == "encoder-decoder":
-		w.SequenceLength = ops.AudioFrames
-	case generates:
+	if generates {
 		w.SequenceLength = 512
 	}
 }

@@ -36,6 +36,15 @@ type Row struct {
 
 const unreadable = " cannot be read"
 
+// merged is a reason without the row that it is of.
+func merged(reason string) string {
+	if _, why, ok := strings.Cut(reason, unreadable+": "); ok {
+		column, _, _ := strings.Cut(why, ": ")
+		return "a cell" + unreadable + ", " + column
+	}
+	return reason
+}
+
 // File is a measurements file: its columns and rows.
 type File struct {
 	Columns []string

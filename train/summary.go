@@ -70,7 +70,7 @@ func Summarise(key string, results []Result) Summary {
 		b := math.Min(maxAPE, 100*math.Abs(r.Bound/r.Actual-1))
 		l := r.LogError()
 		ape, ln, abs, w = append(ape, e), append(ln, l), append(abs, math.Abs(l)), append(w, weight)
-		bl := math.Log(r.Bound / r.Actual)
+		bl := math.Log(math.Max(r.Bound, 1e-3*r.Actual) / r.Actual) // of a memory nothing may be certain
 		bound, boundLn = append(bound, b), append(boundLn, bl)
 		if math.Abs(bl) <= math.Log(predictor.PhysicalFactor) {
 			s.BoundCoverage += weight
@@ -200,7 +200,7 @@ func NewReport(results []Result, split string) Report {
 		case r.Unjudged:
 			rep.Unjudged[r.Reason]++
 		case !r.Answered:
-			rep.Unspoken[r.Reason]++
+			rep.Unspoken[merged(r.Reason)]++
 		default:
 			for _, what := range r.Case.assumed() {
 				rep.Assumed[what]++

@@ -41,23 +41,20 @@ func Train(w perf.Workload) Step {
 	return s
 }
 
-// AudioFrames is the length of an encoded window of 30 s: 3,000 mel frames with
-// a stride of 2 (Radford et al., "Robust speech recognition via large-scale weak
-// supervision", 2022). Whisper pads whatever is shorter.
-const AudioFrames = 1500
-
 // Tokens is the length of one sample in tokens: the request's sequence length,
 // the patches of an image, the frames of 30 s of audio; 1 where a sample is no
 // sequence.
 func Tokens(w perf.Workload) int {
 	m := w.Facts
 	switch {
+	case m.Windowed() && w.SequenceLength > perf.AudioFrames:
+		return perf.AudioFrames // several windows, one after the other
 	case w.SequenceLength > 0 && (m.Text() || m.Family == "audio" || m.Generates()):
 		return w.SequenceLength
 	case m.Text():
 		return 128
 	case m.Family == "audio":
-		return AudioFrames
+		return perf.AudioFrames
 	case m.Patch > 0 && imageSize(w) > 0:
 		side := imageSize(w) / m.Patch
 		return side*side + 1

@@ -160,7 +160,7 @@ func (k *Case) workload(size int) {
 	if w.Platform == perf.CPU && (w.Runtime == "tflite" || w.Runtime == "armnn") {
 		w.Devices = 1 // one process, however many clusters of cores the host has
 	}
-	if w.Runtime == "pytorch-eager" && w.Mode == perf.Training && w.Facts.Text() && strings.HasPrefix(r.Source, "mlcommons/training") {
+	if w.Runtime == "pytorch-eager" && w.Mode == perf.Training && w.Facts.Text() && strings.HasPrefix(r.Model, "mlperf-training/") {
 		w.Runtime = "megatron" // their kernels are fused and their steps captured, whatever the name of what is below
 	}
 	k.computeUnit()
@@ -205,7 +205,7 @@ func (k *Case) workload(size int) {
 	if w.Precision == "" {
 		w.Unknown.Precision = true
 		w.Precision = predictor.UsualPrecision(*w)
-		if p := submitted(w); p != "" && strings.HasPrefix(r.Source, "mlcommons/") {
+		if p := submitted(w); p != "" && (k.Manner&^predictor.Live != predictor.Plain || strings.HasPrefix(r.Model, "mlperf")) {
 			w.Precision = p
 		}
 	}
@@ -214,9 +214,10 @@ func (k *Case) workload(size int) {
 	}
 }
 
-// submitted is the precision that MLPerf's submitters are known to use where the
-// tables of results leave it out, which many times do not admit of any other: a
-// tenth of what fp32 takes at its peak. Empty is the usual one.
+// submitted is the precision that submitters to MLPerf, in whose scenarios a row
+// was timed or whose model it is of, are known to use where the tables of results
+// leave it out. Many times do not admit of any other: a tenth of what fp32 takes at
+// its peak. Empty is the usual one.
 func submitted(w *perf.Workload) perf.Precision {
 	d := w.Hardware
 	text := w.Facts.Text()

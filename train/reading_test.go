@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -82,6 +83,28 @@ func TestRelabelled(t *testing.T) {
 		if d, err := cat.Device(b.device, perf.Platform(b.platform)); err != nil || d.Name != b.device {
 			t.Errorf("%s on %s: %v", b.device, b.platform, err)
 		}
+	}
+}
+
+// Who published a row says nothing of what ran.
+func TestSourcesAreNoFeatures(t *testing.T) {
+	f, err := Read(strings.NewReader(table + `mlcommons/inference_results_v4.0,closed/Intel/results,1,Apache-2.0,mlperf/resnet50,vision,,cpu,Intel Xeon Platinum 8480+,2,PyTorch,,inference,,,,224,,,,20000,samples/s,,,"{""scenario"": ""Offline""}"
+mlcommons/training_results_v4.0,NVIDIA/results,1,Apache-2.0,mlperf-training/bert-large,text_generation,,cuda,NVIDIA H100 SXM 80GB,8,PyTorch NVIDIA Release 23.09,,training,,512,,,,,,9000,samples/s,,,
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := NewObserver(mustCatalog(t))
+	for _, r := range f.Rows {
+		anonymous := *r
+		anonymous.Source, anonymous.Path, anonymous.Commit, anonymous.License = "", "", "", ""
+		a, b := o.Observe(r), o.Observe(&anonymous)
+		if !reflect.DeepEqual(a.W, b.W) || !reflect.DeepEqual(a.Views, b.Views) || a.Manner != b.Manner {
+			t.Errorf("%s of %s is %+v, of nobody %+v", r.Model, r.Source, a.W.Config, b.W.Config)
+		}
+	}
+	if k := o.Observe(f.Rows[3]); k.W.Precision != perf.Int8 || !k.W.Unknown.Precision {
+		t.Errorf("a submission to MLPerf on a Xeon is taken to run in %s", k.W.Precision)
 	}
 }
 

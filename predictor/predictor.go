@@ -114,10 +114,13 @@ func usable(w *perf.Workload) (*Runtime, Peak, error) {
 	if !w.Facts.Denoises() {
 		w.Steps = 0
 	}
-	if n := w.SequenceLength / perf.AudioFrames; n > 1 && w.Facts.Windowed() {
-		several := *w.Facts
-		several.Passes = float64(n)
-		w.Facts = &several
+	if w.Facts.Windowed() {
+		w.Unknown.Sequence = true // the window's length is known, the sound's in it is not
+		if n := w.SequenceLength / perf.AudioFrames; n > 1 {
+			several := *w.Facts
+			several.Passes = float64(n)
+			w.Facts = &several
+		}
 	}
 	rt := RuntimeNamed(w.Runtime)
 	if rt == nil {

@@ -196,7 +196,7 @@ func suspicious(prior perf.Prediction, o observation, d *perf.Device, known bool
 	if o.latency > 0 && o.latency < possible*prior.Attainable && !known {
 		return fmt.Sprintf("a step of %.4g ms is below the attainable bound of %.4g ms", o.latency/perf.Millisecond, prior.Attainable/perf.Millisecond)
 	}
-	if o.rate > 0 && prior.Concurrency == 0 {
+	if o.rate > 0 && prior.Concurrency == 0 && !known {
 		if step := float64(prior.BatchSize*replicas(perf.Workload{Config: prior.Config})) / o.rate; step > pipelined*o.latency || o.latency > pipelined*step {
 			return fmt.Sprintf("%.4g samples/s and a step of %.4g ms contradict each other: a batch of %d at that rate takes %.4g ms",
 				o.rate, o.latency/perf.Millisecond, prior.BatchSize, step/perf.Millisecond)

@@ -103,6 +103,14 @@ func TestContradictionsAreHeld(t *testing.T) {
 	if err != nil || !v.Quarantined || !strings.Contains(v.Reason, "contradict") {
 		t.Errorf("%+v %v", v, err)
 	}
+	for _, id := range []string{"meas-2", "meas-3"} { // a repeat confirms it, and all that come after
+		if v, err = p.Learn(w, perf.Measurement{ID: id, Latency: &prior.Latency.Value, Throughput: new(prior.Throughput.Value / 20)}); err != nil || v.Quarantined {
+			t.Errorf("%s: %+v %v", id, v, err)
+		}
+	}
+	if len(v.Released) > 0 {
+		t.Errorf("%+v", v)
+	}
 }
 
 // The nearest measurements are named, with what they are of.

@@ -126,7 +126,7 @@ func (e *evaluation) results(s *Store) ([]Result, []string, error) {
 		return nil, nil, err
 	}
 	if e.cv != "" {
-		c, err := e.in.Corpus(context.Background(), s.Catalog)
+		c, err := e.in.understand(context.Background(), s.Catalog, file.Rows)
 		if err != nil {
 			return nil, nil, err
 		}

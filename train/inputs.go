@@ -107,23 +107,30 @@ func (in *Inputs) Files() (*File, error) {
 
 // Corpus reads and understands measurements and kernel tables.
 func (in *Inputs) Corpus(ctx context.Context, cat *catalog.Catalog) (*Corpus, error) {
-	c := &Corpus{}
-	o := NewObserver(cat)
+	var rows []*Row
 	for _, path := range in.Measurements {
 		f, err := ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range f.Rows {
-			c.Cases = append(c.Cases, o.Observe(r))
-		}
+		rows = append(rows, f.Rows...)
+	}
+	return in.understand(ctx, cat, rows)
+}
+
+// understand is Corpus of measurements that have been read.
+func (in *Inputs) understand(ctx context.Context, cat *catalog.Catalog, rows []*Row) (*Corpus, error) {
+	o := NewObserver(cat)
+	c := &Corpus{Cases: make([]Case, len(rows))}
+	for i, r := range rows {
+		c.Cases[i] = o.Observe(r)
 	}
 	for _, dir := range in.Tables {
-		rows, err := ReadServingKernels(ctx, dir, boardIn(cat))
+		kernels, err := ReadServingKernels(ctx, dir, boardIn(cat))
 		if err != nil {
 			return nil, err
 		}
-		c.Kernels = append(c.Kernels, rows...)
+		c.Kernels = append(c.Kernels, kernels...)
 	}
 	return c, nil
 }
